@@ -1,0 +1,49 @@
+# Every target works on a bare machine with Python >= 3.11 and git: the environment is made in .venv first.
+# uv is used when it is there; else it is put into a private environment in .uv. Nothing is installed globally.
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := .venv/bin
+SOURCES := cryptoflow cryptoflow_tests sql
+
+.PHONY: env demo up test check bench docs clean help
+
+help: ## Show this.
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
+
+env: .venv/.ready ## Make the environment in .venv from the lock.
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cryptoflow needs Python 3.11 or newer; say which one: make PYTHON=python3.12 env")'
+	$(UV) sync --frozen --python $(PYTHON)
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+demo: env ## Start everything here, on simulated markets.
+	$(RUN)/cryptoflow up --demo
+
+up: env ## Start everything here, on the live providers.
+	$(RUN)/cryptoflow up
+
+test: env ## Run the tests on real parts.
+	$(RUN)/pytest $(ARGS)
+
+check: env ## Run the linters, and prove that definitions load and migrations equal contracts.
+	$(RUN)/ruff check $(SOURCES)
+	$(RUN)/ruff format --check $(SOURCES)
+	$(RUN)/mypy
+	$(RUN)/sqlfluff lint --processes 2 --disable-progress-bar sql
+	$(RUN)/python -m cryptoflow.cli.offline $(RUN)/dg check defs
+	$(RUN)/python -m cryptoflow.cli.offline $(RUN)/dagster definitions validate -m cryptoflow.definitions
+	$(RUN)/cryptoflow migrate check --scratch
+	$(RUN)/pytest --quiet cryptoflow_tests/definitions/test_import_ring.py
+
+docs: env ## Render docs/tables.md and .env.example from contracts and settings.
+	$(RUN)/cryptoflow render
+
+clean: ## Remove what the targets made here. Homes with data are left alone.
+	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

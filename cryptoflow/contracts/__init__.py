@@ -1,0 +1,11 @@
+"""What each table is, written once.
+
+A contract is a SQLAlchemy Core table whose columns carry comment, unit and bounds, and whose `info` carries its
+clock, cadence, retention and owner. The database schema, the Dagster column schemas, the write columns and
+docs/tables.md derive from it. What does not belong here: statements, connections, arithmetic.
+"""
+
+from cryptoflow.contracts import market, ops, raw
+from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
+
+__all__ = ["METADATA", "Contract", "contract_of", "contracts", "market", "ops", "raw"]

@@ -1,0 +1,117 @@
+"""The words in which contracts are written: `column`, `table`, and the record that a table carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+from cryptoflow.cadence import Grain
+
+# Names of constraints and indexes are part of the schema: the same rule names them in contracts and migrations.
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+SCHEMAS: Final = {
+    "raw": "What the world answered, byte for byte, and when.",
+    "market": "Assets and their identity, prices, closes, velocity.",
+    "candles": "Exchange symbols, trades and candles.",
+    "onchain": "Figures of networks and protocols.",
+    "sentiment": "Community counts and moods.",
+    "news": "Articles and stories.",
+    "forecast": "Forecasts and their scores.",
+    "ops": "How the platform itself is doing.",
+    "auth": "Who may ask, and how much.",
+    "analytics": "Documented views for readers, among them every table under its customary name.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long rows stay after their clock. `days` None: for ever. `setting` names what overrides `days`."""
+
+    days: int | None
+    setting: str | None = None
+
+    def __str__(self) -> str:
+        if self.days is None:
+            return "for ever"
+        return f"{self.days} days" + (f" (setting `{self.setting}`)" if self.setting else "")
+
+
+FOR_EVER: Final = Retention(days=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What a table promises beyond its columns."""
+
+    description: str
+    one_row_per: str
+    clock: str | None
+    cadence: Grain | None
+    retention: Retention
+    owner: str
+
+
+def column(
+    name: str,
+    kind: TypeEngine[Any],
+    comment: str,
+    *items: SchemaItem,
+    unit: str | None = None,
+    minimum: int | Decimal | None = None,
+    maximum: int | Decimal | None = None,
+    one_of: Iterable[str] | None = None,
+    nullable: bool = False,
+    **options: Any,
+) -> sa.Column[Any]:
+    """A column with its meaning. Bounds and choices also become CHECK constraints (see `table`)."""
+    info = {"unit": unit, "minimum": minimum, "maximum": maximum, "one_of": tuple(one_of) if one_of else None}
+    return sa.Column(name, kind, *items, comment=comment, info=info, nullable=nullable, **options)
+
+
+def table(name: str, contract: Contract, *items: SchemaItem, schema: str) -> sa.Table:
+    """Register a contract. Each bounded column gets its CHECK constraint, named after the column."""
+    columns = [item for item in items if isinstance(item, sa.Column)]
+    checks = [sa.CheckConstraint(rule, name=column.name) for column in columns if (rule := _rule(column))]
+    return sa.Table(
+        name, METADATA, *items, *checks, schema=schema, comment=contract.description, info={"contract": contract}
+    )
+
+
+def _rule(column: sa.Column[Any]) -> str | None:
+    low, high, choices = (column.info[key] for key in ("minimum", "maximum", "one_of"))
+    parts = []
+    if low is not None:
+        parts.append(f"{column.name} >= {low}")
+    if high is not None:
+        parts.append(f"{column.name} <= {high}")
+    if choices:
+        quoted = ", ".join(f"'{choice}'" for choice in choices)
+        parts.append(f"{column.name} IN ({quoted})")
+    return " AND ".join(parts) or None
+
+
+def contract_of(table: sa.Table) -> Contract:
+    """The contract that a table carries."""
+    contract = table.info["contract"]
+    assert isinstance(contract, Contract)
+    return contract
+
+
+def contracts() -> list[sa.Table]:
+    """Every contracted table, parents before children."""
+    return list(METADATA.sorted_tables)

@@ -1,0 +1,1 @@
+"""Assets of the market domain: identity, prices, closes, velocity."""

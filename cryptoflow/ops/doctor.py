@@ -1,0 +1,229 @@
+"""The doctor: looks at every part and says what is broken now, with its cure. It changes nothing.
+
+Each `look_at_...` returns its findings; one that cannot look says so as a finding.
+What does not belong here: printing, deciding exit codes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import redis
+import redis.asyncio
+
+from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
+from cryptoflow.runtime.external import check_database, check_redis, open_connection
+from cryptoflow.runtime.heartbeat import living_workers
+from cryptoflow.runtime.home import Endpoints, Home
+from cryptoflow.runtime.status import report
+from cryptoflow.settings import Settings, unknown_variables
+from cryptoflow.sources.breaker import Circuit, breaker_state
+from cryptoflow.sources.http import run_sync
+from cryptoflow.sources.providers import Provider, askable
+from cryptoflow.warehouse import migrations
+from cryptoflow.warehouse.statements import statement
+
+# Less than this and PostgreSQL may stop for want of space before anybody looks.
+LEAST_FREE_BYTES: Final = 2 * 1024**3
+FAILURES_LOOKED_AT: Final = timedelta(hours=1)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything."""
+    home = Home(settings.home_path)
+    endpoints = _endpoints(settings, home)
+    findings: list[Finding] = []
+    looks: Sequence[tuple[str, Callable[[], list[Finding]]]] = (
+        ("settings", look_at_settings),
+        ("disk", lambda: look_at_disk(home.path)),
+        ("platform", lambda: look_at_parts(home)),
+        ("database", lambda: look_at_database(endpoints)),
+        ("cache", lambda: look_at_cache(endpoints)),
+        ("workers", lambda: look_at_workers(settings, endpoints)),
+        ("providers", lambda: look_at_providers(settings, endpoints)),
+        ("collections", lambda: look_at_collections(endpoints)),
+    )
+    for subject, look in looks:
+        with looking_at(subject, findings):
+            findings += look()
+    return findings
+
+
+def _endpoints(settings: Settings, home: Home) -> Endpoints | None:
+    """The running platform's endpoints, else external servers by URL, else nothing to look at."""
+    if report(home).running:
+        return home.read_endpoints()
+    if settings.database_url is None:
+        return None
+    url = settings.database_url.get_secret_value()
+    return Endpoints(
+        database_url=url,
+        dagster_database_url=settings.dagster_database_url.get_secret_value() if settings.dagster_database_url else url,
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+    )
+
+
+def look_at_settings() -> list[Finding]:
+    """Names that no setting has: most likely typos, which change nothing silently."""
+    strays = [
+        warning(
+            "settings",
+            f"{name} is set, but no setting has that name.",
+            cure=f"Did you mean {nearest}?" if nearest else "Remove it; `cryptoflow config` lists the settings.",
+        )
+        for name, nearest in unknown_variables()
+    ]
+    return strays or [ok("settings", "every CRYPTOFLOW_ variable is a setting")]
+
+
+def look_at_disk(folder: Path) -> list[Finding]:
+    """Space where the data are."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    said = f"{free / 1024**3:.1f} GiB free in {existing}"
+    if free < LEAST_FREE_BYTES:
+        return [broken("disk", said, cure="Free space there, or move the home with CRYPTOFLOW_HOME.")]
+    return [ok("disk", said)]
+
+
+def look_at_parts(home: Home) -> list[Finding]:
+    """What the supervisor says of its parts."""
+    found = report(home)
+    if not found.running:
+        return [broken("platform", f"nothing runs in {home.path}", cure="Start it with `cryptoflow up`.")]
+    sick = [broken("platform", problem, cure=f"Its log is in {home.logs}.") for problem in found.problems]
+    restarts = [
+        warning(
+            part.name,
+            f"restarted {part.restarts} times; the last reason: {part.last_problem}",
+            cure=f"Read {home.log_file(part.name)}.",
+        )
+        for part in found.parts
+        if part.restarts and part.last_problem
+    ]
+    return [*sick, *restarts] or [ok("platform", f"{len(found.parts)} parts are well")]
+
+
+def look_at_database(endpoints: Endpoints | None) -> list[Finding]:
+    """Reachable, new enough, and of the newest shape."""
+    if endpoints is None:
+        return []
+    facts = check_database(endpoints.database_url)
+    findings = [ok("database", f"PostgreSQL {facts.version_number // 10_000}.{facts.version_number % 10_000} answers")]
+    waiting = [step.version for step in migrations.history(endpoints.database_url) if step.applied_at is None]
+    if waiting:
+        findings.append(
+            broken("database", f"migrations are missing: {', '.join(waiting)}", cure="Run `cryptoflow migrate up`.")
+        )
+    return findings
+
+
+def look_at_cache(endpoints: Endpoints | None) -> list[Finding]:
+    """Reachable, durable, and not evicting what must stay."""
+    if endpoints is None or endpoints.redis_url is None:
+        return []
+    check_redis(endpoints.redis_url)
+    with redis.Redis.from_url(endpoints.redis_url, decode_responses=True) as client:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
+        durable = client.info("persistence").get("aof_enabled")
+    findings = [ok("cache", "Valkey answers")]
+    if policy not in {"volatile-ttl", "noeviction"}:
+        findings.append(
+            warning(
+                "cache",
+                f"maxmemory-policy is {policy}: locks and counters may be evicted",
+                cure="Set maxmemory-policy to volatile-ttl on the server.",
+            )
+        )
+    if not durable:
+        findings.append(
+            warning(
+                "cache",
+                "append-only persistence is off: runs in the queue are lost with the server",
+                cure="Set appendonly to yes on the server.",
+            )
+        )
+    return findings
+
+
+def look_at_workers(settings: Settings, endpoints: Endpoints | None) -> list[Finding]:
+    """Somebody must take the runs."""
+    if endpoints is None or endpoints.redis_url is None:
+        return []
+    try:
+        alive = living_workers(endpoints.redis_url)
+    except redis.RedisError:
+        return []
+    if len(alive) < settings.workers:
+        return [
+            broken(
+                "workers",
+                f"{len(alive)} of {settings.workers} workers beat; runs wait in the queue",
+                cure="The supervisor restarts them; if it does not, read the worker's log.",
+            )
+        ]
+    return [ok("workers", f"alive: {', '.join(alive)}")]
+
+
+def look_at_providers(settings: Settings, endpoints: Endpoints | None) -> list[Finding]:
+    """Circuits that are open, and calls that failed lately."""
+    if endpoints is None:
+        return []
+    findings: list[Finding] = []
+    asked = askable(settings.model_copy(update={"simulator_url": endpoints.simulator_url}))
+    circuits = run_sync(_circuits(endpoints.redis_url, asked)) if endpoints.redis_url else {}
+    findings += [
+        broken(
+            name,
+            f"left alone after {circuit.failures} failures in a row: {circuit.last_error}",
+            cure="It is asked again by itself; if it stays, see the provider's status page.",
+        )
+        for name, circuit in circuits.items()
+        if circuit.state != "closed"
+    ]
+    with open_connection(endpoints.database_url) as connection:
+        rows = connection.execute(
+            statement("ops/select_recent_failures"), {"since_seconds": FAILURES_LOOKED_AT.total_seconds()}
+        ).fetchall()
+    findings += [
+        warning(
+            provider,
+            f"{failed} of {total} calls failed in the last hour; the last: {error}",
+            cure="Retries went on by themselves; raw.fetches has each call.",
+        )
+        for provider, total, failed, error in rows
+    ]
+    return findings or [ok("providers", "no call failed in the last hour")]
+
+
+async def _circuits(redis_url: str, providers: Sequence[Provider]) -> dict[str, Circuit]:
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        return {provider.name: await breaker_state(client, provider) for provider in providers}
+
+
+def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
+    """Datasets whose newest collection failed, or that were never collected."""
+    if endpoints is None:
+        return []
+    try:
+        with open_connection(endpoints.database_url) as connection:
+            rows = connection.execute(statement("ops/select_newest_collections")).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return []
+    if not rows:
+        return [warning("collections", "nothing was collected yet", cure="The first collection starts by itself.")]
+    return [
+        broken(
+            f"{dataset} from {provider}",
+            f"{status} since {start:%Y-%m-%d %H:%M:%S} UTC: {error}",
+            cure="It is tried again on schedule; materialize the asset in Dagster to try now.",
+        )
+        if status == "failed"
+        else ok(f"{dataset} from {provider}", f"{status}, started {start:%Y-%m-%d %H:%M:%S} UTC")
+        for dataset, provider, status, start, error in rows
+    ]

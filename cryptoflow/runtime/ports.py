@@ -1,0 +1,39 @@
+"""Free loopback ports: the preferred one, or the next that nobody holds.
+
+What does not belong here: who listens on them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Container
+
+from cryptoflow.errors import PermanentError
+
+LOOPBACK = "127.0.0.1"
+_TRIES = 200
+_LAST_PORT = 65535
+
+
+def is_free(port: int, *, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the servers do: a port that only lingers after a close counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def first_free(preferred: int, *, host: str = LOOPBACK, taken: Container[int] = ()) -> int:
+    """`preferred` when free, else the nearest free port above it; `taken` are promised to others already."""
+    for port in range(preferred, min(preferred + _TRIES, _LAST_PORT + 1)):
+        if port not in taken and is_free(port, host=host):
+            return port
+    raise PermanentError(
+        f"No free port between {preferred} and {min(preferred + _TRIES - 1, _LAST_PORT)} on {host}.",
+        cure="Stop what listens there, or choose another port or address in the settings (`cryptoflow config`).",
+    )

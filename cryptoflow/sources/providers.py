@@ -1,0 +1,166 @@
+"""Who is asked: one frozen record per provider with its address, key header, rate, quota and habits.
+
+Numbers are the published ones of the plan, or a cautious guess where none is published; settings override them.
+What does not belong here: endpoints and records (one file per provider), the state of limits (limits.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from cryptoflow.errors import UsageError
+from cryptoflow.settings import Settings
+from cryptoflow.sources.verdicts import Judge, judge_by_status, judge_coingecko, judge_coinmarketcap
+
+COINGECKO = "coingecko"
+COINMARKETCAP = "coinmarketcap"
+
+# The simulator takes any key of this form, so that a demo needs no account; it is sent nowhere else.
+SIMULATED_KEY = SecretStr("SIM-CRYPTOFLOW")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """All that the HTTP layer must know of one provider."""
+
+    name: str
+    plan: str
+    base_url: str
+    """Without a slash at the end; endpoints add their path."""
+    rate_per_window: int
+    """Calls (or the provider's weight units) in any `window_seconds`."""
+    window_seconds: float = 60.0
+    burst: int = 1
+    """How many may go at once before the rest is spread over the window."""
+    per_month: int | None = None
+    unit: Literal["calls", "credits"] = "calls"
+    """What `per_month` counts."""
+    key_header: str | None = None
+    key: SecretStr | None = None
+    needs_key: bool = False
+    limited_wait_seconds: float = 60.0
+    """How long a refusal without Retry-After holds everybody back."""
+    judge: Judge = field(default=judge_by_status, repr=False)
+
+    @property
+    def scope(self) -> str:
+        """Names the shared state of limits and circuit. Another address or key is another state."""
+        secret = self.key.get_secret_value() if self.key else ""
+        mark = hashlib.sha256(f"{self.base_url}|{self.plan}|{secret}".encode()).hexdigest()[:8]
+        return f"{self.name}.{mark}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.key.get_secret_value(),) if self.key else ()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the provider runs on this machine (a simulator)."""
+        return urlsplit(self.base_url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CoinGeckoPlan:
+    host: str
+    key_header: str | None
+    calls_per_minute: int
+    calls_per_month: int
+    burst: int
+
+
+_COINGECKO_PATH = "/api/v3"
+_COINGECKO_PLANS = {
+    "keyless": _CoinGeckoPlan(
+        host="https://api.coingecko.com", key_header=None, calls_per_minute=5, calls_per_month=10_000, burst=2
+    ),
+    "demo": _CoinGeckoPlan(
+        host="https://api.coingecko.com",
+        key_header="x-cg-demo-api-key",
+        calls_per_minute=30,
+        calls_per_month=10_000,
+        burst=5,
+    ),
+    "pro": _CoinGeckoPlan(
+        host="https://pro-api.coingecko.com",
+        key_header="x-cg-pro-api-key",
+        calls_per_minute=500,
+        calls_per_month=500_000,
+        burst=20,
+    ),
+}
+
+
+def _coingecko(settings: Settings) -> Provider:
+    plan = _COINGECKO_PLANS[settings.coingecko_plan]
+    key = settings.coingecko_api_key
+    if plan.key_header and key is None:
+        raise UsageError(
+            f"The CoinGecko plan is {settings.coingecko_plan!r}, but no key is set.",
+            cure="Set CRYPTOFLOW_COINGECKO_API_KEY, or CRYPTOFLOW_COINGECKO_PLAN=keyless.",
+        )
+    if key is not None and plan.key_header is None:
+        raise UsageError(
+            "A CoinGecko key is set, but the plan is 'keyless'.",
+            cure="Set CRYPTOFLOW_COINGECKO_PLAN to demo or pro, whichever the key belongs to, or remove the key.",
+        )
+    return Provider(
+        name=COINGECKO,
+        plan=settings.coingecko_plan,
+        base_url=_base(settings, COINGECKO, plan.host) + _COINGECKO_PATH,
+        rate_per_window=settings.coingecko_calls_per_minute or plan.calls_per_minute,
+        burst=plan.burst,
+        per_month=settings.coingecko_calls_per_month or plan.calls_per_month,
+        key_header=plan.key_header,
+        key=key,
+        judge=judge_coingecko,
+    )
+
+
+def _coinmarketcap(settings: Settings) -> Provider:
+    return Provider(
+        name=COINMARKETCAP,
+        plan="basic",
+        base_url=_base(settings, COINMARKETCAP, "https://pro-api.coinmarketcap.com"),
+        rate_per_window=settings.coinmarketcap_calls_per_minute or 30,
+        burst=5,
+        per_month=settings.coinmarketcap_credits_per_month or 10_000,
+        unit="credits",
+        key_header="X-CMC_PRO_API_KEY",
+        needs_key=True,
+        key=settings.coinmarketcap_api_key or (SIMULATED_KEY if settings.simulator_url else None),
+        judge=judge_coinmarketcap,
+    )
+
+
+_PROVIDERS: dict[str, Callable[[Settings], Provider]] = {COINGECKO: _coingecko, COINMARKETCAP: _coinmarketcap}
+
+
+def provider_names() -> tuple[str, ...]:
+    """Every provider that can be asked."""
+    return tuple(_PROVIDERS)
+
+
+def askable(settings: Settings) -> tuple[Provider, ...]:
+    """The providers that can be asked with the keys at hand."""
+    providers = [provider_from_settings(settings, name) for name in _PROVIDERS]
+    return tuple(provider for provider in providers if provider.key is not None or not provider.needs_key)
+
+
+def provider_from_settings(settings: Settings, name: str) -> Provider:
+    """The record of a provider as the settings have it; with a simulator, at the simulator's address."""
+    try:
+        build = _PROVIDERS[name]
+    except KeyError:
+        raise UsageError(f"There is no provider {name!r}.", cure=f"Known: {', '.join(_PROVIDERS)}.") from None
+    return build(settings)
+
+
+def _base(settings: Settings, name: str, host: str) -> str:
+    return f"{settings.simulator_url.rstrip('/')}/{name}" if settings.simulator_url else host

@@ -1,0 +1,30 @@
+"""One collection of a dataset at a time, across all processes and hosts: a lock that dies with whoever holds it.
+
+What does not belong here: locks within a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from cryptoflow.errors import TransientError
+
+
+class DatasetBusy(TransientError):
+    """Another process collects the dataset right now."""
+
+
+@contextmanager
+def dataset_lock(database_url: str, dataset: str) -> Iterator[None]:
+    """Hold the dataset for the block, on a connection of its own; refuse at once when another process holds it."""
+    with psycopg.connect(database_url, autocommit=True, application_name=f"cryptoflow lock {dataset}") as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (dataset,)).fetchone()
+        if row is None or not row[0]:
+            raise DatasetBusy(
+                f"{dataset} is being collected by another process.",
+                cure="Wait for it; its row in ops.collection_status says 'running'.",
+            )
+        yield

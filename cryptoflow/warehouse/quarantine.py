@@ -1,0 +1,35 @@
+"""Refused rows: kept whole, with the rule that they broke and the answer that held them.
+
+What does not belong here: the rules themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from psycopg.types.json import Jsonb
+
+from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """One row that must not be stored, and why. `payload_sha256` is in hex."""
+
+    dataset: str
+    provider: str
+    rule: str
+    reason: str
+    row_text: str
+    payload_sha256: str | None = None
+    run_id: str | None = None
+
+
+def quarantine(connection: Connection, rows: Sequence[RefusedRow]) -> None:
+    """Keep the rows, in the transaction of the write that refused them."""
+    if rows:
+        # PostgreSQL text cannot hold NUL; its picture is kept in its place.
+        cleaned = [asdict(row) | {"row_text": row.row_text.replace("\0", "\u2400")} for row in rows]
+        connection.execute(statement("ops/quarantine_rows"), {"rows": Jsonb(cleaned)})

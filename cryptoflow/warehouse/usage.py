@@ -1,0 +1,37 @@
+"""What the providers were asked: one line per call, and the daily sums that quotas are reckoned by.
+
+This is the PostgreSQL side of `sources.ledger.CallLedger`. What does not belong here: whether a call may be made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from psycopg.types.json import Jsonb
+
+from cryptoflow.sources.ledger import ProviderCall, Usage
+from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLedger:
+    """Keeps calls in `raw.fetches` and their sums in `ops.api_usage_stats`, in one transaction."""
+
+    database_url: str
+
+    def record_call(self, call: ProviderCall) -> None:
+        """Keep the call and count it."""
+        values = asdict(call) | {"params": Jsonb(dict(call.params))}
+        with transaction(self.database_url) as connection:
+            connection.execute(statement("raw/record_fetch"), values)
+            connection.execute(statement("ops/count_call"), values)
+
+    def used(self, provider: str, *, since: datetime) -> Usage:
+        """Calls and credits since the UTC day of the instant."""
+        day = since.astimezone(UTC).date()
+        with transaction(self.database_url) as connection:
+            row = connection.execute(statement("ops/sum_usage"), {"provider": provider, "since": day}).fetchone()
+        assert row is not None
+        return Usage(calls=row[0], credits=row[1])

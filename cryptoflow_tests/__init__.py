@@ -1,0 +1,1 @@
+"""The tests, by tier: a folder says what a test may touch, and conftest enforces it."""

@@ -1,0 +1,133 @@
+"""Real parts for the tests, and the rule of the tiers.
+
+PostgreSQL and Valkey are the embedded ones, or external ones when CRYPTOFLOW_DATABASE_URL and CRYPTOFLOW_REDIS_URL are
+set (then databases named `cryptoflow_test_...` are made and dropped, and database 15 of the Valkey is emptied). Every
+test has a database of its own, cloned from a migrated template.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from cryptoflow.runtime.postgres import EmbeddedPostgres
+from cryptoflow.runtime.urls import parse_database_url, with_database
+from cryptoflow.runtime.valkey import EmbeddedValkey
+from cryptoflow.warehouse.migrations import migrate_up
+from cryptoflow.warehouse.pool import close_pools
+from cryptoflow_tests import tiers
+
+ROOT = Path(__file__).parent
+GIVEN_DATABASE_URL = os.environ.get("CRYPTOFLOW_DATABASE_URL")
+GIVEN_REDIS_URL = os.environ.get("CRYPTOFLOW_REDIS_URL")
+EXTERNAL_VALKEY_DATABASE = 15
+
+
+def pytest_configure() -> None:
+    tiers.watch()
+    # No setting of the person who runs the tests leaks into them; each test sets what it needs.
+    for name in [name for name in os.environ if name.startswith("CRYPTOFLOW_")]:
+        del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    refusals = []
+    for item in items:
+        tier = item.path.relative_to(ROOT).parts[0]
+        if tier not in tiers.TIERS:
+            refusals.append(f"{item.nodeid}: {tier!r} is no tier; the tiers are {', '.join(tiers.TIERS)}")
+            continue
+        closure = getattr(item, "fixturenames", [])
+        own = [name for name in closure if _defined_beside(item, name)]
+        reason = tiers.misplaced(tier, closure, own_fixtures=own)
+        if reason:
+            refusals.append(f"{item.nodeid}: {reason}")
+    if refusals:
+        raise pytest.UsageError("tests in the wrong tier:\n" + "\n".join(refusals))
+
+
+def _defined_beside(item: pytest.Item, name: str) -> bool:
+    """Is the fixture defined in the test's own module or folder, rather than here or in a plugin?"""
+    definitions = item.session._fixturemanager.getfixturedefs(name, item) or ()
+    return any(definition.baseid not in {"", "cryptoflow_tests"} for definition in definitions)
+
+
+@pytest.fixture(autouse=True)
+def _closed_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.node.path.relative_to(ROOT).parts[0] != "unit":
+        yield
+        return
+    with tiers.closed_in(request.node.nodeid):
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server, by the URL of a database in which others can be made."""
+    if GIVEN_DATABASE_URL:
+        yield GIVEN_DATABASE_URL
+        return
+    with EmbeddedPostgres.running(tmp_path_factory.mktemp("postgres"), profile="test") as server:
+        yield server.url("postgres")
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_admin_url: str) -> Iterator[str]:
+    """The name of a migrated database that tests are cloned from."""
+    with _scratch_database(postgres_admin_url, "template0") as url:
+        migrate_up(url)
+        yield parse_database_url(url).name
+
+
+@pytest.fixture
+def database_url(postgres_admin_url: str, template_database: str) -> Iterator[str]:
+    """A warehouse of the test's own, migrated and empty."""
+    with _scratch_database(postgres_admin_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_admin_url: str) -> Iterator[str]:
+    """A database of the test's own in which nothing was made."""
+    with _scratch_database(postgres_admin_url, "template0") as url:
+        yield url
+
+
+@contextmanager
+def _scratch_database(admin_url: str, template: str) -> Iterator[str]:
+    name = f"cryptoflow_test_{secrets.token_hex(6)}"
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+    try:
+        yield with_database(admin_url, name)
+    finally:
+        close_pools()
+        with psycopg.connect(admin_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey server, by the URL of a database in it."""
+    if GIVEN_REDIS_URL:
+        yield GIVEN_REDIS_URL.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE}"
+        return
+    with EmbeddedValkey.running(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url()
+
+
+@pytest.fixture
+def valkey_url(valkey_server: str) -> Iterator[str]:
+    """An empty Valkey."""
+    with redis.Redis.from_url(valkey_server) as client:
+        client.flushdb()
+        yield valkey_server
+        client.flushdb()
