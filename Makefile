@@ -36,13 +36,15 @@ check: env ## Run the linters, and prove that definitions load and migrations eq
 	$(RUN)/ruff format --check $(SOURCES)
 	$(RUN)/mypy
 	$(RUN)/sqlfluff lint --processes 2 --disable-progress-bar sql
-	$(RUN)/python -m cryptoflow.cli.offline $(RUN)/dg check defs
-	$(RUN)/python -m cryptoflow.cli.offline $(RUN)/dagster definitions validate -m cryptoflow.definitions
-	$(RUN)/cryptoflow migrate check --scratch
+	$(RUN)/cryptoflow render --check
+	DAGSTER_HOME= $(RUN)/dg check defs
+	$(RUN)/dagster definitions validate --module-name cryptoflow.definitions
+	CRYPTOFLOW_HOME=$(SCRATCH) $(RUN)/cryptoflow migrate check
 	$(RUN)/pytest --quiet cryptoflow_tests/definitions/test_import_ring.py
 
-docs: env ## Render docs/tables.md and .env.example from contracts and settings.
+docs: env ## Render what follows from the code: docs/tables.md, .env.example, the snapshot of definitions.
 	$(RUN)/cryptoflow render
+	$(RUN)/python -m cryptoflow_tests.definitions.surface
 
 clean: ## Remove what the targets made here. Homes with data are left alone.
 	rm -rf .venv .uv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

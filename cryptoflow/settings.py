@@ -110,6 +110,11 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise UsageError(_explain(error), cure="Correct it; `cryptoflow config` shows what is in force.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The file {Path(ENV_FILE).absolute()} could not be read: {error}.",
+            cure="Make it a readable text file in UTF-8, or move it away.",
+        ) from None
 
 
 def _explain(error: ValidationError) -> str:
@@ -163,11 +168,14 @@ def unknown_variables() -> list[tuple[str, str | None]]:
     """`CRYPTOFLOW_...` names that no setting has, each with the nearest known name: a typo is told, not ignored."""
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     seen = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE)) if name.upper().startswith(ENV_PREFIX)}
-    return [
-        (name, next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None))
-        for name in sorted(seen - known)
-        if not name.startswith(INTERNAL_PREFIXES)
-    ]
+    return [(name, _nearest(name)) for name in sorted(seen - known) if not name.startswith(INTERNAL_PREFIXES)]
+
+
+def _nearest(variable: str) -> str | None:
+    """The known name most like it. The prefix, which all share, would make any two alike."""
+    word = variable.removeprefix(ENV_PREFIX).lower()
+    found = difflib.get_close_matches(word, Settings.model_fields, n=1)
+    return f"{ENV_PREFIX}{found[0].upper()}" if found else None
 
 
 # Set by the supervisor for its children, or by the tests; not settings of a person.

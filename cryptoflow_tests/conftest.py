@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
 from cryptoflow.runtime.postgres import EmbeddedPostgres
@@ -24,11 +26,21 @@ from cryptoflow.runtime.valkey import EmbeddedValkey
 from cryptoflow.warehouse.migrations import migrate_up
 from cryptoflow.warehouse.pool import close_pools
 from cryptoflow_tests import tiers
+from cryptoflow_tests.running_platform import RunningPlatform, started_platform
 
 ROOT = Path(__file__).parent
 GIVEN_DATABASE_URL = os.environ.get("CRYPTOFLOW_DATABASE_URL")
 GIVEN_REDIS_URL = os.environ.get("CRYPTOFLOW_REDIS_URL")
 EXTERNAL_VALKEY_DATABASE = 15
+QUIET_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def pytest_configure() -> None:
@@ -131,3 +143,22 @@ def valkey_url(valkey_server: str) -> Iterator[str]:
         client.flushdb()
         yield valkey_server
         client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """The whole platform on the simulated markets, in an empty home; shared, so every test leaves it healthy."""
+    with started_platform(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of this machine that talks to nobody but the page."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("no Chromium is installed; install it (Debian: apt-get install chromium) to run the browser tests")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(QUIET_CHROMIUM))
+        yield running
+        running.close()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cryptoflow.cli.options import HomeOption, JsonOption
 from cryptoflow.cli.output import print_json
@@ -31,8 +32,9 @@ def doctor(json: JsonOption = False, home: HomeOption = None) -> None:
         for name in ("subject", "state", "what", "cure"):
             table.add_column(name, overflow="fold")
         for finding in findings:
-            style = _STYLES[finding.state]
-            table.add_row(finding.subject, f"[{style}]{finding.state}[/]", finding.what, finding.cure or "")
+            state = Text(finding.state, style=_STYLES[finding.state])
+            # Text, because square brackets in a plain string would be taken for markup.
+            table.add_row(Text(finding.subject), state, Text(finding.what), Text(finding.cure or ""))
         Console().print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_BROKEN)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from redis.asyncio import Redis
-
 from cryptoflow.collect.catalog_questions import DATASET, Answered, ask_coingecko, ask_coinmarketcap
 from cryptoflow.errors import CryptoflowError
 from cryptoflow.refine.identity import IdentityPlan, plan_identity
@@ -22,6 +20,7 @@ from cryptoflow.settings import Settings
 from cryptoflow.sources.http import open_client, run_sync
 from cryptoflow.sources.ledger import CallLedger, ProviderCall, Usage
 from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP, askable
+from cryptoflow.sources.valkey import open_valkey
 from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.collections import Collection, CollectionType, Outcome, close_collection, open_collection
 from cryptoflow.warehouse.locks import dataset_lock
@@ -145,7 +144,7 @@ async def _ask_all(
 ) -> None:
     """Ask every provider at the same time."""
     async with AsyncExitStack() as stack:
-        redis = await stack.enter_async_context(Redis.from_url(redis_url)) if redis_url else None
+        redis = await stack.enter_async_context(open_valkey(redis_url)) if redis_url else None
         payloads = PostgresPayloads(database_url)
 
         async def ask(asking: _Asking) -> None:

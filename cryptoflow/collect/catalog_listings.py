@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from cryptoflow.refine.identity import Listing, normal_address
 from cryptoflow.sources.coingecko import CoinListing, MarketRow
 from cryptoflow.sources.coinmarketcap import CoinIdentity, CoinInfo
+from cryptoflow.warehouse.storable import storable_text
 
 
 def coingecko_listings(rows: Iterable[MarketRow], coins: Mapping[str, CoinListing]) -> list[Listing]:
@@ -24,10 +25,10 @@ def _coingecko_listing(row: MarketRow, coin: CoinListing | None) -> Listing:
     }
     platform = next(iter(homes), None)
     return Listing(
-        key=row.coingecko_id,
-        slug=row.coingecko_id,
-        symbol=row.symbol,
-        name=row.name,
+        key=storable_text(row.coingecko_id),
+        slug=storable_text(row.coingecko_id),
+        symbol=storable_text(row.symbol),
+        name=storable_text(row.name),
         contract_addresses=frozenset(normal_address(address) for address in homes.values()),
         fields=_without_silence(
             kind=None if coin is None else ("token" if homes else "coin"),
@@ -48,9 +49,9 @@ def _coinmarketcap_listing(row: CoinIdentity, info: CoinInfo | None) -> Listing:
     address = row.platform.token_address if row.platform else None
     return Listing(
         key=str(row.cmc_id),
-        slug=row.slug,
-        symbol=row.symbol,
-        name=row.name,
+        slug=storable_text(row.slug),
+        symbol=storable_text(row.symbol),
+        name=storable_text(row.name),
         contract_addresses=frozenset([normal_address(address)]) if address else frozenset(),
         fields=_without_silence(
             kind="token" if row.platform else "coin",
@@ -85,4 +86,8 @@ def _last_part(url: str | None) -> str | None:
 
 
 def _without_silence(**fields: object) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return {
+        name: storable_text(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value is not None
+    }

@@ -25,7 +25,7 @@ def contract_spec(key: str, table: sa.Table, *, sources: tuple[str, ...] = (), *
         key,
         description=f"{contract.description}\n\nOne row per {contract.one_row_per}. Kept {contract.retention}.",
         owners=[f"team:{contract.owner}"],
-        group_name=table.schema,
+        group_name=str(table.schema),
         kinds={"postgres", "python", *sources},
         metadata={
             "dagster/table_name": f"{table.schema}.{table.name}",
@@ -44,7 +44,7 @@ def column_schema(table: sa.Table) -> dg.TableSchema:
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
-                name=column.name,
+                name=str(column.name),
                 type=column.type.compile(dialect=_DIALECT).lower(),
                 description=_described(column),
                 constraints=dg.TableColumnConstraints(

@@ -7,14 +7,16 @@ What does not belong here: printing, deciding exit codes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import psycopg
 import redis
-import redis.asyncio
+from psycopg.rows import TupleRow
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
 from cryptoflow.runtime.external import check_database, check_redis, open_connection
@@ -25,6 +27,7 @@ from cryptoflow.settings import Settings, unknown_variables
 from cryptoflow.sources.breaker import Circuit, breaker_state
 from cryptoflow.sources.http import run_sync
 from cryptoflow.sources.providers import Provider, askable
+from cryptoflow.sources.valkey import open_valkey
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.statements import statement
 
@@ -186,35 +189,32 @@ def look_at_providers(settings: Settings, endpoints: Endpoints | None) -> list[F
         for name, circuit in circuits.items()
         if circuit.state != "closed"
     ]
-    with open_connection(endpoints.database_url) as connection:
-        rows = connection.execute(
-            statement("ops/select_recent_failures"), {"since_seconds": FAILURES_LOOKED_AT.total_seconds()}
-        ).fetchall()
+    since = {"since_seconds": FAILURES_LOOKED_AT.total_seconds()}
     findings += [
         warning(
             provider,
             f"{failed} of {total} calls failed in the last hour; the last: {error}",
             cure="Retries went on by themselves; raw.fetches has each call.",
         )
-        for provider, total, failed, error in rows
+        for provider, total, failed, error in _rows(endpoints, "ops/select_recent_failures", since)
     ]
     return findings or [ok("providers", "no call failed in the last hour")]
 
 
 async def _circuits(redis_url: str, providers: Sequence[Provider]) -> dict[str, Circuit]:
-    async with redis.asyncio.Redis.from_url(redis_url) as client:
-        return {provider.name: await breaker_state(client, provider) for provider in providers}
+    """Empty when the cache does not answer: what is wrong with it is a finding of its own."""
+    try:
+        async with redis.asyncio.Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0)) as client:
+            return {provider.name: await breaker_state(client, provider) for provider in providers}
+    except redis.RedisError:
+        return {}
 
 
 def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
     """Datasets whose newest collection failed, or that were never collected."""
     if endpoints is None:
         return []
-    try:
-        with open_connection(endpoints.database_url) as connection:
-            rows = connection.execute(statement("ops/select_newest_collections")).fetchall()
-    except psycopg.errors.UndefinedTable:
-        return []
+    rows = _rows(endpoints, "ops/select_newest_collections")
     if not rows:
         return [warning("collections", "nothing was collected yet", cure="The first collection starts by itself.")]
     return [
@@ -227,3 +227,12 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
         else ok(f"{dataset} from {provider}", f"{status}, started {start:%Y-%m-%d %H:%M:%S} UTC")
         for dataset, provider, status, start, error in rows
     ]
+
+
+def _rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:
+    """What a statement finds. Nothing when its table is not made yet: missing migrations are a finding of their own."""
+    with open_connection(endpoints.database_url) as connection:
+        try:
+            return connection.execute(statement(name), parameters).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []

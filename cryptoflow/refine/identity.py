@@ -1,8 +1,8 @@
 """Asset identity: from what the providers list now and what is known already, the changes to make.
 
 `plan_identity` is total and repeatable: planning again after the plan was carried out changes nothing. Aliases are
-dated facts, so a renamed symbol closes one alias and opens the next; nothing is overwritten. An answer older than an
-alias in force changes nothing about it.
+dated facts, so a renamed symbol closes one alias and opens the next; nothing is overwritten. An answer older than
+what is known of an asset changes nothing about it.
 """
 
 from __future__ import annotations
@@ -113,11 +113,14 @@ class _Ledger:
         self.assets = dict(self.before)
         self.in_force: dict[tuple[str, str, AliasKind], Alias] = {}
         self.ever: dict[tuple[str, str], str] = {}
+        self.ended: dict[tuple[str, str], datetime] = {}
         for alias in sorted(aliases, key=lambda alias: alias.valid_from):
             if alias.kind == "key":
                 self.ever[alias.provider, alias.alias] = alias.slug
             if alias.valid_to is None:
                 self.in_force[alias.slug, alias.provider, alias.kind] = alias
+            else:
+                self.ended[alias.slug, alias.provider] = alias.valid_to
         self.opened: list[Alias] = []
         self.closed: list[Alias] = []
         self.refused: list[str] = []
@@ -128,6 +131,8 @@ class _Ledger:
         for listing in answer.listings:
             slug = self.ever.get((answer.provider, listing.key))
             evidence: Evidence = "provider_listing"
+            if slug is not None and self._is_late(slug, answer):
+                continue
             if slug is None:
                 match = unseen.find(listing.likeness, shared_labels=shared)
                 if match:
@@ -150,6 +155,13 @@ class _Ledger:
             closed=self.closed,
             refused=self.refused,
         )
+
+    def _is_late(self, slug: str, answer: ProviderListing) -> bool:
+        """Was more known of the asset before than the answer knew? What this planning itself learnt does not count."""
+        known = self.before.get(slug)
+        ended = self.ended.get((slug, answer.provider))
+        is_seen_since = known is not None and answer.observed_at < known.last_seen_at
+        return is_seen_since or (ended is not None and answer.observed_at < ended)
 
     def _candidates(self, answer: ProviderListing) -> Candidates:
         """Assets that this provider has no key for: its unseen keys may mean them."""
@@ -213,7 +225,13 @@ class _Ledger:
             for (_, provider, kind), alias in self.in_force.items()
             if (provider, kind) == (answer.provider, "key")
         ]
-        gone = [alias for alias in keys if alias.alias not in listed and alias.valid_from < answer.observed_at]
+        gone = [
+            alias
+            for alias in keys
+            if alias.alias not in listed
+            and alias.valid_from < answer.observed_at
+            and not self._is_late(alias.slug, answer)
+        ]
         if len(gone) > SUSPECT_COUNT and len(gone) > SUSPECT_SHARE * len(keys):
             self.refused.append(
                 f"{answer.provider} no longer lists {len(gone)} of {len(keys)} known assets at once; "
@@ -247,12 +265,8 @@ def normal_address(address: str) -> str:
 
 
 def _may_say(asset: Asset, answer: ProviderListing, name: str, value: object) -> bool:
-    """Silence never overwrites; a lower provider never overwrites a higher one; an old answer never overwrites."""
+    """Silence never overwrites; a lower provider never overwrites a higher one."""
     if value is None or name not in DESCRIPTIVE_FIELDS:
         return False
     holder = asset.provenance.get(name)
-    if holder is None:
-        return True
-    if answer.observed_at < asset.last_seen_at and holder == answer.provider:
-        return False
-    return PRIORITY.index(answer.provider) <= PRIORITY.index(holder)
+    return holder is None or PRIORITY.index(answer.provider) <= PRIORITY.index(holder)

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Literal
 
 Evidence = Literal["provider_listing", "contract_address", "symbol_and_name", "manual"]
@@ -62,7 +63,8 @@ class Candidates:
         by_address = {s for a in listing.contract_addresses for s in self.by_address.get(a, ()) if s in self.addresses}
         if len(by_address) == 1:
             return Match(slug=by_address.pop(), evidence="contract_address")
-        if by_address or listing.label in shared_labels:
+        # A name of signs alone says nothing to compare by.
+        if by_address or not listing.label[1] or listing.label in shared_labels:
             return None
         by_label = {s for s in self.by_label.get(listing.label, ()) if s in self.addresses}
         if len(by_label) != 1:
@@ -81,8 +83,11 @@ def shared_labels(likenesses: Iterable[Likeness]) -> frozenset[tuple[str, str]]:
 
 
 def unused_slug(wanted: str, *, suffix: str, taken: Collection[str]) -> str:
-    """The wanted slug, or with the suffix when another asset has it."""
-    base = re.sub(r"[^a-z0-9._-]+", "-", wanted.casefold()).strip("-") or "asset"
-    if base not in taken:
-        return base
-    return f"{base}-{suffix}"
+    """The wanted slug; when other assets have it, with the suffix and, if need be, a number."""
+    base = _slug(wanted) or "asset"
+    candidates = chain([base, f"{base}-{_slug(suffix)}"], (f"{base}-{_slug(suffix)}-{n}" for n in count(2)))
+    return next(slug for slug in candidates if slug not in taken)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", text.casefold()).strip("-")

@@ -6,7 +6,7 @@ What does not belong here: schemas, tables and grants (migrations), starting ser
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import psycopg
@@ -39,8 +39,8 @@ _TAKEN_MEANWHILE = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViola
 class Bootstrapped:
     """The outcome: URLs of the two databases, and welcome extensions that the server does not give us."""
 
-    database_url: str
-    dagster_database_url: str
+    database_url: str = field(repr=False)
+    dagster_database_url: str = field(repr=False)
     absent_extensions: tuple[str, ...]
 
 

@@ -47,7 +47,12 @@ def open_connection(
     """Connect, or say why not."""
     parsed = parse_database_url(url, setting=setting)
     try:
-        return psycopg.connect(url_for_driver(url), connect_timeout=_CONNECT_TIMEOUT_SECONDS, autocommit=autocommit)
+        return psycopg.connect(
+            url_for_driver(url),
+            autocommit=autocommit,
+            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
+            client_encoding="utf8",
+        )
     except psycopg.Error as error:
         raise explain_connect_error(str(error), parsed, setting=setting) from None
 
@@ -68,7 +73,7 @@ def check_database(url: str, *, setting: str = DATABASE_SETTING) -> DatabaseFact
         version = _checked_version(connection, setting=setting)
         name, encoding, may_create = _one(
             connection,
-            "SELECT current_database(), current_setting('server_encoding'),"
+            "SELECT current_database()::text, current_setting('server_encoding'),"
             " has_database_privilege(current_database(), 'CREATE')",
         )
     if encoding != "UTF8":

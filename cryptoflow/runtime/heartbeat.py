@@ -5,7 +5,7 @@ Workers write it, the supervisor and the doctor read it. What does not belong he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import redis
@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS: Final = 5.0
 class Heartbeat:
     """One worker's heartbeat, by Celery's name for it (`worker-1@host`)."""
 
-    redis_url: str
+    redis_url: str = field(repr=False)
     worker: str
 
     def beat(self) -> None:

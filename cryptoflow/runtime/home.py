@@ -39,6 +39,10 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str = ""
     version: str = ""
 
+    def __repr__(self) -> str:
+        """Without the URLs, whose passwords must not reach a log or a traceback."""
+        return f"Endpoints(supervisor_pid={self.supervisor_pid}, children={self.children})"
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

@@ -6,7 +6,7 @@ What does not belong here: which parts a platform has (parts), running them (chi
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Step:
 Member = Part | Step
 
 
-def start_order(members: list[Member]) -> list[Member]:
+def start_order(members: Sequence[Member]) -> list[Member]:
     """Members with every dependency before its dependents, otherwise as given. A missing or circular one is a bug."""
     names = {member.name for member in members}
     for member in members:
@@ -75,7 +75,7 @@ def start_order(members: list[Member]) -> list[Member]:
     return ordered
 
 
-def stop_levels(members: list[Member]) -> list[list[str]]:
+def stop_levels(members: Sequence[Member]) -> list[list[str]]:
     """Names to stop together, dependents before what they depend on."""
     depth: dict[str, int] = {}
     for member in start_order(members):

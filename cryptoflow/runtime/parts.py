@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -50,9 +50,9 @@ class Plan:
     settings: Settings
     postgres: EmbeddedPostgres | None
     valkey: EmbeddedValkey | None
-    database_url: str
-    dagster_database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)
+    dagster_database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     code_port: int
     dagster_port: int
     simulator_port: int | None
@@ -133,8 +133,10 @@ def platform_members(plan: Plan) -> list[Member]:
 def settle_databases(plan: Plan) -> None:
     """What must be true of the databases and of Dagster's folder before Dagster starts."""
     from cryptoflow.warehouse.migrations import migrate_up
+    from cryptoflow.warehouse.world import settle_world
 
     bootstrap(plan.database_url, dagster_database_url=plan.dagster_database_url)
+    settle_world(plan.database_url, "simulated" if plan.simulator_url else "real")
     migrate_up(plan.database_url)
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copyfile(resource_path(name), plan.home.dagster / name)
@@ -169,9 +171,9 @@ def child_environment(plan: Plan) -> dict[str, str]:
 def settings_environment(settings: Settings) -> dict[str, str]:
     """Every setting that differs from its default, as the variable that sets it."""
     told = {}
-    for name, field in type(settings).model_fields.items():
+    for name, definition in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if value is None or value == field.default:
+        if value is None or value == definition.default:
             continue
         told[f"{ENV_PREFIX}{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     return told
@@ -273,6 +275,8 @@ def _webserver(plan: Plan, environment: dict[str, str], *, depends_on: tuple[str
         str(plan.dagster_port),
     )
     argv += ("--workspace", str(plan.home.dagster / "workspace.yaml"))
+    # A pooled connection does not notice that the database restarted; one this young was made after it came back.
+    argv += ("--db-pool-recycle", "2")
     return Part(
         name="webserver",
         argv=argv,

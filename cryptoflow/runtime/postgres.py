@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -51,6 +52,8 @@ _LOG_TAIL_BYTES = 8192
 _SOCKET_PATH_LIMIT_BYTES = 107
 _SOCKET_NAME_BYTES = len("/.s.PGSQL.65535.lock")
 _PID_FILE_LINES = 8
+# A faulty setting is named in a LOG line; the FATAL line after it only says that there was one.
+_COMPLAINT = re.compile(r"(?:FATAL|PANIC|error):\s+(?P<said>.+)|LOG:\s+(?P<setting>(?:invalid|unrecognized) .+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,7 @@ class EmbeddedPostgres:
 
     def start(self, *, timeout_seconds: float = START_TIMEOUT_SECONDS) -> bool:
         """Start and wait until it answers. False when a server already ran in this data folder and is used."""
-        if self.postmaster() is not None:
-            self._adopt(timeout_seconds=timeout_seconds)
+        if self.postmaster() is not None and self._adopt(timeout_seconds=timeout_seconds):
             return False
         for _ in range(_PORT_TRIES):
             self.prepare()
@@ -195,17 +197,24 @@ class EmbeddedPostgres:
         """The server process that runs in this data folder, whoever started it."""
         return read_postmaster(self.data_dir)
 
-    def _adopt(self, *, timeout_seconds: float) -> None:
-        found = self.postmaster()
-        if found is not None:
-            self.port = found.port
-        if not wait_until(self.is_ready, timeout_seconds=timeout_seconds):
-            raise TransientError(
-                f"A PostgreSQL server runs in {self.data_dir} but does not answer on port {self.port}.",
-                cure=f"Look at {self.log_file}; `cryptoflow down` stops it.",
-            )
+    def _adopt(self, *, timeout_seconds: float) -> bool:
+        """Use the server that runs. False when it ended meanwhile: it was stopping, or had just been killed."""
+
+        def has_settled() -> bool:
+            found = self.postmaster()
+            self.port = found.port if found else self.port
+            return found is None or self._answers()
+
+        if wait_until(has_settled, timeout_seconds=timeout_seconds):
+            return self.postmaster() is not None
+        raise TransientError(
+            f"A PostgreSQL server runs in {self.data_dir} but does not answer on port {self.port}.",
+            cure=f"Look at {self.log_file}; `cryptoflow down` stops it.",
+        )
 
     def _spawn(self) -> int:
+        if self._child is not None:
+            self._child.wait()  # an earlier server of ours that was killed
         make_private_folder(self.log_file.parent)
         with self.log_file.open("ab") as log:
             offset = log.tell()
@@ -344,10 +353,16 @@ def explain_server_output(text: str, *, what: str, log_file: Path | None = None)
         return PermanentError(f"{what}{where}: permission denied.", cure=disk.FORBIDDEN_CURE)
     if "could not map anonymous shared memory" in text:
         return PermanentError(f"{what}{where}: not enough memory.", cure="Stop other programs, or add memory.")
-    complaint = next(
-        (line for line in reversed(text.splitlines()) if "FATAL" in line or "PANIC" in line or "error:" in line), ""
-    ).strip()
-    return PermanentError(f"{what}{where}: {complaint or 'it gave no reason'}", cure="Read its last log lines.")
+    return PermanentError(f"{what}{where}: {_complaint(text)}.", cure="Read its last log lines.")
+
+
+def _complaint(text: str) -> str:
+    """The first line that names a cause. Our own probes make the server say that it is starting; that is none."""
+    for line in text.splitlines():
+        found = _COMPLAINT.search(line)
+        if found and "the database system is" not in line:
+            return (found["said"] or found["setting"]).strip().rstrip(".")
+    return "it gave no reason"
 
 
 def _check_version(data_dir: Path) -> None:

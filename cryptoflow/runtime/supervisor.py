@@ -130,7 +130,7 @@ class Supervisor:
     _next_housekeeping: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._all = {member.name: _Member(member) for member in start_order(list(self.members))}
+        self._all = {member.name: _Member(member) for member in start_order(self.members)}
         self._pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="supervisor")
 
     def request_stop(self) -> None:

@@ -119,13 +119,7 @@ class EmbeddedValkey:
 
     def start(self, *, timeout_seconds: float = START_TIMEOUT_SECONDS) -> bool:
         """Start and wait until it answers. False when a server already ran in this home and is used."""
-        if self.server_process() is not None:
-            self.port = _configured_port(self.config_file)
-            if not wait_until(self.is_ready, timeout_seconds=timeout_seconds):
-                raise TransientError(
-                    f"A Valkey server runs in {self.data_dir} but does not answer on port {self.port}.",
-                    cure=f"Look at {self.log_file}; `cryptoflow down` stops it.",
-                )
+        if self.server_process() is not None and self._adopt(timeout_seconds=timeout_seconds):
             return False
         for _ in range(_PORT_TRIES):
             self.prepare()
@@ -183,8 +177,20 @@ class EmbeddedValkey:
         process = ProcessId.of(pid)
         return process if process is not None and is_alive(process) else None
 
+    def _adopt(self, *, timeout_seconds: float) -> bool:
+        """Use the server that runs. False when it ended meanwhile: it was stopping, or had just been killed."""
+        self.port = _configured_port(self.config_file)
+        if wait_until(lambda: self.server_process() is None or self.is_ready(), timeout_seconds=timeout_seconds):
+            return self.server_process() is not None
+        raise TransientError(
+            f"A Valkey server runs in {self.data_dir} but does not answer on port {self.port}.",
+            cure=f"Look at {self.log_file}; `cryptoflow down` stops it.",
+        )
+
     def _spawn(self, *, timeout_seconds: float) -> str | None:
         """Start the process; None when it answers, else what it wrote."""
+        if self._child is not None:
+            self._child.wait()  # an earlier server of ours that was killed
         make_private_folder(self.log_file.parent)
         with self.log_file.open("ab") as log:
             offset = log.tell()

@@ -198,7 +198,9 @@ def _jump_time(body: Any, shape: Shape, strike: Strike) -> bool:
 
 
 def _jump_value(body: Any, shape: Shape, strike: Strike) -> bool:
-    factor = Decimal(repr(strike.fault.amount or 1000.0))
+    amount = strike.fault.amount or 1000.0
+    # A whole factor without ".0": text keeps its number of decimals.
+    factor = Decimal(int(amount)) if amount == int(amount) else Decimal(repr(amount))
     return _change_all(body, shape, shape.price_keys, lambda value: times(value, factor))
 
 

@@ -114,7 +114,11 @@ _SPECS = (
         default_amount=300.0,
         amount_meaning="simulated seconds, negative for a clock that is behind",
     ),
-    FaultSpec(name="ws_drop", kind="stream", description="The stream loses messages, or is closed without a farewell."),
+    FaultSpec(
+        name="ws_drop",
+        kind="stream",
+        description="The stream is cut without a farewell; what it says until the client is back is missed.",
+    ),
     FaultSpec(name="ws_out_of_order", kind="stream", description="Messages of a stream come in another order."),
     FaultSpec(name="ws_duplicates", kind="stream", description="Messages of a stream come twice."),
 )

@@ -164,7 +164,14 @@ def _admit_github(request: Request, world: World, *, prefix: str) -> Admission:
             media_type="text/html",
             status=403,
         )
-    return Admission(plan="token" if token else "anonymous", user=token or address_of(request), refusal=refusal)
+    # Asking for one's limit is free.
+    is_free = request.url.path.rstrip("/").endswith("/rate_limit")
+    return Admission(
+        plan="token" if token else "anonymous",
+        user=token or address_of(request),
+        refusal=refusal,
+        costs={} if is_free else None,
+    )
 
 
 def _refuse_github(world: World, admission: Admission, spent: Spent | None) -> SimResponse:

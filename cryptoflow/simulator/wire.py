@@ -15,6 +15,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
+    import h11
     from starlette.types import Receive, Scope, Send
 
 Address = tuple[str, int]
@@ -57,6 +58,11 @@ def protocol_for(connections: Connections) -> type[H11Protocol]:
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             connections.opened(self.client, transport)
+
+        def handle_websocket_upgrade(self, event: h11.Request) -> None:
+            # From here on another protocol owns the connection, and this one will not hear of its end.
+            connections.closed(self.client)
+            super().handle_websocket_upgrade(event)
 
         def connection_lost(self, exc: Exception | None) -> None:
             connections.closed(self.client)

@@ -18,9 +18,9 @@ from typing import Literal
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from cryptoflow.sources.providers import Provider
+from cryptoflow.sources.valkey import LOST, Reach
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class CircuitBreaker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._provider = provider
-        self._redis = redis
+        self._reach = Reach(redis, meanwhile=f"the circuit of {provider.name} is kept by each process")
         self._policy = policy or BreakerPolicy()
         self._clock = clock
         self._local = CLOSED
@@ -119,11 +119,12 @@ class CircuitBreaker:
     async def standing(self) -> Circuit | None:
         """The circuit when it forbids calls now, else None. Changes nothing."""
         circuit = self._local
-        if self._redis is not None:
+        redis = self._reach.redis
+        if redis is not None:
             try:
-                circuit = await breaker_state(self._redis, self._provider)
-            except (RedisError, OSError) as error:
-                _LOGGER.debug("%s: circuit read from this process, Valkey is lost: %s", self._provider.name, error)
+                circuit = await breaker_state(redis, self._provider)
+            except LOST as error:
+                self._reach.lost(error)
         admitted, _ = admit(circuit, policy=self._policy, now=self._clock())
         return None if admitted else circuit
 
@@ -153,14 +154,15 @@ class CircuitBreaker:
         return circuit
 
     async def _update(self, change: Change) -> Circuit:
-        if self._redis is None:
-            self._local = change(self._local)
-            return self._local
-        try:
-            self._local = await self._update_shared(self._redis, change)
-        except (RedisError, OSError) as error:
-            _LOGGER.debug("%s: circuit kept in this process, Valkey is lost: %s", self._provider.name, error)
-            self._local = change(self._local)
+        redis = self._reach.redis
+        if redis is not None:
+            try:
+                self._local = await self._update_shared(redis, change)
+                self._reach.answered()
+                return self._local
+            except LOST as error:
+                self._reach.lost(error)
+        self._local = change(self._local)
         return self._local
 
     async def _update_shared(self, redis: Redis, change: Change) -> Circuit:

@@ -144,7 +144,8 @@ class ProviderClient:
     ) -> RawAnswer:
         """The good answer to one request, kept and accounted; or the error that stands at the end of all attempts.
 
-        `endpoint` names what is asked without values, for accounts and limits; `path` is the real path when it differs.
+        `endpoint` names what is asked without values, for the accounts; `path` is the real path when it differs, and
+        empty when the base address itself is asked.
         `weight` counts against the rate, `units` against the month. With `etag`, the answer may be a 304 without body.
         """
         http = self._entered()

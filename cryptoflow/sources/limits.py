@@ -10,28 +10,24 @@ What does not belong here: retries (http.py), which error a refusal is (verdicts
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from cryptoflow.sources.errors import Asked, QuotaSpent, RateLimited
 from cryptoflow.sources.ledger import CallLedger, Usage
 from cryptoflow.sources.limit_script import ACQUIRE, PENALISE, SEED
 from cryptoflow.sources.providers import Provider
+from cryptoflow.sources.valkey import LOST, Reach
 from cryptoflow.sources.verdicts import start_of_next_month
-
-_LOGGER = logging.getLogger(__name__)
 
 SHRINK_FACTOR = 0.5
 SMALLEST_FACTOR = 0.1
 RECOVERY_SECONDS = 600.0
 LOCAL_SHARE = 0.25
 """Part of the rate that one process takes while it cannot see the others."""
-VALKEY_RETRY_SECONDS = 5.0
 _STATE_KEEP_SECONDS = 40 * 86_400
 
 
@@ -69,13 +65,11 @@ class Limiter:
         patience_seconds: float = 120.0,
     ) -> None:
         self._provider = provider
-        self._redis = redis
+        self._reach = Reach(redis, meanwhile=f"{provider.name} is asked at a quarter of its rate by each process")
         self._ledger = ledger
         self._patience_seconds = patience_seconds
         self._pace = LocalPace(interval_seconds=provider.window_seconds / (provider.rate_per_window * LOCAL_SHARE))
         self._spent_until: datetime | None = None
-        self._lost_until = 0.0
-        self._was_lost = redis is None
         self._seeded_month = ""
         self._jitter = random.Random()  # noqa: S311 - jitter needs no secrecy
 
@@ -106,37 +100,37 @@ class Limiter:
         """Correct the month by what the call really cost."""
         if reserved == used or self._provider.per_month is None:
             return
-        redis = self._reachable()
+        redis = self._reach.redis
         if redis is None:
             return
         try:
             await redis.hincrby(self.month_key(datetime.now(UTC)), "used", used - reserved)
-        except (RedisError, OSError) as error:
+        except LOST as error:
             self._lose(error)
 
     async def penalise(self, *, pause_seconds: float) -> None:
         """The provider refused: nobody asks for `pause_seconds`, and the rate shrinks for a while."""
         self._pace.paused_until = max(self._pace.paused_until, time.monotonic() + pause_seconds)
-        redis = self._reachable()
+        redis = self._reach.redis
         if redis is None:
             return
         try:
             arguments = (round(pause_seconds * 1e6), SHRINK_FACTOR, SMALLEST_FACTOR, _micros(RECOVERY_SECONDS))
             await redis.eval(PENALISE, 1, self._key("state"), *arguments, _STATE_KEEP_SECONDS)
-        except (RedisError, OSError) as error:
+        except LOST as error:
             self._lose(error)
 
     async def forbid(self, *, until: datetime) -> None:
         """The provider says that the quota is spent: nobody asks before `until`."""
         self._spent_until = until
-        redis = self._reachable()
+        redis = self._reach.redis
         if redis is None:
             return
         try:
             key = self._key("state")
             await redis.hset(key, "spent_until_us", str(_micros(until.timestamp())))
             await redis.expire(key, _STATE_KEEP_SECONDS)
-        except (RedisError, OSError) as error:
+        except LOST as error:
             self._lose(error)
 
     def month_key(self, now: datetime) -> str:
@@ -150,11 +144,11 @@ class Limiter:
         now = datetime.now(UTC)
         if self._spent_until is not None and now < self._spent_until:
             raise self._spent(endpoint, self._spent_until)
-        redis = self._reachable()
+        redis = self._reach.redis
         if redis is not None:
             try:
                 return await self._try_shared(redis, now, endpoint=endpoint, weight=weight, units=units)
-            except (RedisError, OSError) as error:
+            except LOST as error:
                 self._lose(error)
         return await self._try_alone(now, endpoint=endpoint, weight=weight, units=units)
 
@@ -166,7 +160,7 @@ class Limiter:
             # Valkey was emptied since.
             await self._seed(redis, now)
             verdict, figure = await self._run_acquire(redis, now, weight=weight, units=units)
-        self._was_lost = False
+        self._reach.answered()
         if verdict == "month":
             raise self._spent(endpoint, start_of_next_month(now))
         if verdict == "spent":
@@ -214,18 +208,10 @@ class Limiter:
             until=until,
         )
 
-    def _reachable(self) -> Redis | None:
-        return None if self._redis is None or time.monotonic() < self._lost_until else self._redis
-
     def _lose(self, error: Exception) -> None:
-        self._lost_until = time.monotonic() + VALKEY_RETRY_SECONDS
         # The counter may be gone when Valkey is back: seed it again from the ledger.
         self._seeded_month = ""
-        if not self._was_lost:
-            self._was_lost = True
-            _LOGGER.warning(
-                "%s: Valkey is lost (%s); this process goes on at a quarter of the rate.", self._provider.name, error
-            )
+        self._reach.lost(error)
 
 
 def _micros(seconds: float) -> int:

@@ -22,7 +22,8 @@ COINGECKO = "coingecko"
 COINMARKETCAP = "coinmarketcap"
 
 # The simulator takes any key of this form, so that a demo needs no account; it is sent nowhere else.
-SIMULATED_KEY = SecretStr("SIM-CRYPTOFLOW")
+SIMULATED_KEY_PREFIX = "SIM-"
+SIMULATED_KEY = SecretStr(f"{SIMULATED_KEY_PREFIX}CRYPTOFLOW")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Provider:
     key_header: str | None = None
     key: SecretStr | None = None
     needs_key: bool = False
+    """Without a key it answers nothing."""
     limited_wait_seconds: float = 60.0
     """How long a refusal without Retry-After holds everybody back."""
     judge: Judge = field(default=judge_by_status, repr=False)
@@ -99,7 +101,7 @@ _COINGECKO_PLANS = {
 
 def _coingecko(settings: Settings) -> Provider:
     plan = _COINGECKO_PLANS[settings.coingecko_plan]
-    key = settings.coingecko_api_key
+    key = _key(settings, settings.coingecko_api_key)
     if plan.key_header and key is None:
         raise UsageError(
             f"The CoinGecko plan is {settings.coingecko_plan!r}, but no key is set.",
@@ -134,7 +136,7 @@ def _coinmarketcap(settings: Settings) -> Provider:
         unit="credits",
         key_header="X-CMC_PRO_API_KEY",
         needs_key=True,
-        key=settings.coinmarketcap_api_key or (SIMULATED_KEY if settings.simulator_url else None),
+        key=_key(settings, settings.coinmarketcap_api_key) or (SIMULATED_KEY if settings.simulator_url else None),
         judge=judge_coinmarketcap,
     )
 
@@ -160,6 +162,13 @@ def provider_from_settings(settings: Settings, name: str) -> Provider:
     except KeyError:
         raise UsageError(f"There is no provider {name!r}.", cure=f"Known: {', '.join(_PROVIDERS)}.") from None
     return build(settings)
+
+
+def _key(settings: Settings, key: SecretStr | None) -> SecretStr | None:
+    """The key as it may be sent. A real key goes to its provider only, never to a simulator."""
+    if key is None or settings.simulator_url is None or key.get_secret_value().startswith(SIMULATED_KEY_PREFIX):
+        return key
+    return SIMULATED_KEY
 
 
 def _base(settings: Settings, name: str, host: str) -> str:

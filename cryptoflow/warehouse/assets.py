@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Final
 
-from psycopg.types.json import Jsonb
-
 from cryptoflow.refine.identity import Alias, Asset, IdentityPlan
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.storable import storable_json
 
 # The number is arbitrary; it only has to be the same in every process.
 _LOCK_KEY: Final = 7_246_003
@@ -51,7 +50,7 @@ def carry_out(connection: Connection, plan: IdentityPlan) -> None:
     ]
     for name, rows in steps:
         if rows:
-            connection.execute(statement(name), {"rows": Jsonb(rows)})
+            connection.execute(statement(name), {"rows": storable_json(rows)})
 
 
 def count_assets(connection: Connection) -> tuple[int, int]:

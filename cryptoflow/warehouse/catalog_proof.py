@@ -17,12 +17,10 @@ def orphaned_assets(database_url: str) -> list[str]:
         return [slug for (slug,) in connection.execute(statement("market/select_orphaned_assets"))]
 
 
-def universe_shortfall(database_url: str, *, wanted: int) -> int:
-    """How many fewer ranked, active assets there are than wanted."""
+def missing_keys(database_url: str) -> dict[str, int]:
+    """For each provider, how many fewer keys are in force than its newest collection listed assets."""
     with transaction(database_url) as connection:
-        row = connection.execute(statement("market/count_missing_ranks"), {"wanted": wanted}).fetchone()
-    assert row is not None
-    return int(row[0])
+        return {provider: missing for provider, missing in connection.execute(statement("market/count_missing_keys"))}
 
 
 def newest_sighting_age(database_url: str) -> timedelta | None:

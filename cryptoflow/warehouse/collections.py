@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from psycopg.types.json import Jsonb
-
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.storable import storable_json, storable_text
 
 CollectionType = Literal["complete", "continuous", "priority_refresh", "manual"]
 
@@ -66,7 +65,7 @@ def close_collection(connection: Connection, collection: Collection, outcome: Ou
             "coins_failed": outcome.failed,
             "api_calls_made": outcome.calls,
             "status": outcome.status,
-            "error_message": outcome.error,
-            "batch_details": Jsonb(outcome.details),
+            "error_message": storable_text(outcome.error) if outcome.error else None,
+            "batch_details": storable_json(outcome.details),
         },
     )

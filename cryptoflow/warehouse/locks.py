@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import psycopg
 
 from cryptoflow.errors import TransientError
+from cryptoflow.warehouse.pool import Connection, broken_off
 
 
 class DatasetBusy(TransientError):
@@ -20,7 +21,7 @@ class DatasetBusy(TransientError):
 @contextmanager
 def dataset_lock(database_url: str, dataset: str) -> Iterator[None]:
     """Hold the dataset for the block, on a connection of its own; refuse at once when another process holds it."""
-    with psycopg.connect(database_url, autocommit=True, application_name=f"cryptoflow lock {dataset}") as connection:
+    with _connected(database_url, dataset) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (dataset,)).fetchone()
         if row is None or not row[0]:
             raise DatasetBusy(
@@ -28,3 +29,10 @@ def dataset_lock(database_url: str, dataset: str) -> Iterator[None]:
                 cure="Wait for it; its row in ops.collection_status says 'running'.",
             )
         yield
+
+
+def _connected(database_url: str, dataset: str) -> Connection:
+    try:
+        return psycopg.connect(database_url, autocommit=True, application_name=f"cryptoflow lock {dataset}")
+    except psycopg.OperationalError as error:
+        raise broken_off(error) from error

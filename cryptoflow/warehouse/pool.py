@@ -62,6 +62,17 @@ def transaction(database_url: str, *, size: int = 4) -> Iterator[Connection]:
             "The warehouse database did not give a connection in time.",
             cure="See `cryptoflow status`; if the database runs, raise CRYPTOFLOW_DATABASE_POOL_SIZE.",
         ) from error
+    except psycopg.OperationalError as error:
+        raise broken_off(error) from error
+
+
+def broken_off(error: psycopg.OperationalError) -> DatabaseUnreachable:
+    """The server's own words, as an error of ours: nothing of the transaction was kept."""
+    said = error.diag.message_primary or str(error).strip().partition("\n")[0]
+    return DatabaseUnreachable(
+        f"The warehouse database broke off: {said.rstrip('.')}.",
+        cure="Nothing was changed. Try again; see `cryptoflow status` if it stays.",
+    )
 
 
 def close_pools() -> None:

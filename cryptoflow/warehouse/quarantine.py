@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from psycopg.types.json import Jsonb
-
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.storable import storable_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,4 @@ class RefusedRow:
 def quarantine(connection: Connection, rows: Sequence[RefusedRow]) -> None:
     """Keep the rows, in the transaction of the write that refused them."""
     if rows:
-        # PostgreSQL text cannot hold NUL; its picture is kept in its place.
-        cleaned = [asdict(row) | {"row_text": row.row_text.replace("\0", "\u2400")} for row in rows]
-        connection.execute(statement("ops/quarantine_rows"), {"rows": Jsonb(cleaned)})
+        connection.execute(statement("ops/quarantine_rows"), {"rows": storable_json([asdict(row) for row in rows])})

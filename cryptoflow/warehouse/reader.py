@@ -5,11 +5,17 @@ What does not belong here: printing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import psycopg
+from psycopg import pq
+from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 
 from cryptoflow.errors import UsageError
 
@@ -36,10 +42,11 @@ def read(database_url: str, query: str) -> Answer:
             connection.execute(f"SET LOCAL ROLE {READER_ROLE}")
             # After this first query the transaction can no longer be made to write, whatever the statement tries.
             connection.execute("SELECT 1")
+            set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+            _require_rows(connection, query)
             # The binary protocol carries one statement only: a second one cannot hide behind a semicolon.
             cursor = connection.execute(query.encode(), prepare=True)
-            names = [column.name for column in cursor.description or ()]
-            return Answer(columns=names, rows=cursor.fetchall() if names else [])
+            return Answer(columns=[column.name for column in cursor.description or ()], rows=cursor.fetchall())
     except psycopg.errors.ReadOnlySqlTransaction as error:
         raise QueryRefused(_said(error), cure="This command only reads. Tables are written by their assets.") from None
     except psycopg.errors.InsufficientPrivilege as error:
@@ -50,6 +57,19 @@ def read(database_url: str, query: str) -> Answer:
         raise QueryRefused(_said(error), cure="See `cryptoflow status`.") from None
     except psycopg.Error as error:
         raise QueryRefused(_said(error), cure="docs/tables.md names the tables and columns.") from None
+
+
+def _require_rows(connection: psycopg.Connection[TupleRow], query: str) -> None:
+    """Refuse, before it runs, what returns no rows: DO and SET could leave the role, COPY could start a program."""
+    server = connection.pgconn
+    for result in (server.prepare(b"", query.encode()), server.describe_prepared(b"")):
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result, connection.info.encoding)
+    if result.nfields == 0:
+        raise QueryRefused(
+            "The query was refused: it is no statement that reads rows.",
+            cure="This command only reads: ask with SELECT, VALUES, TABLE, SHOW or EXPLAIN.",
+        )
 
 
 def _said(error: psycopg.Error) -> str:

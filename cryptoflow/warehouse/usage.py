@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from psycopg.types.json import Jsonb
-
 from cryptoflow.sources.ledger import ProviderCall, Usage
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.storable import storable_json, storable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,10 @@ class PostgresLedger:
 
     def record_call(self, call: ProviderCall) -> None:
         """Keep the call and count it."""
-        values = asdict(call) | {"params": Jsonb(dict(call.params))}
+        values = asdict(call) | {
+            "params": storable_json(call.params),
+            "error": storable_text(call.error) if call.error else None,
+        }
         with transaction(self.database_url) as connection:
             connection.execute(statement("raw/record_fetch"), values)
             connection.execute(statement("ops/count_call"), values)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,12 +19,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import SecretStr
 
-from cryptoflow.settings import Settings, load_settings
-from cryptoflow.simulator.client import SimulatorClient
-from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.breaker import BreakerPolicy
-from cryptoflow.sources.coingecko import CoinGecko
-from cryptoflow.sources.coinmarketcap import CoinMarketCap
 from cryptoflow.sources.errors import (
     BadRequest,
     BodyCut,
@@ -39,12 +34,10 @@ from cryptoflow.sources.errors import (
     ProviderUnreachable,
     QuotaSpent,
     RateLimited,
-    UnexpectedShape,
 )
-from cryptoflow.sources.http import HttpBounds, ProviderClient, open_client
+from cryptoflow.sources.http import HttpBounds, ProviderClient
 from cryptoflow.sources.ledger import MemoryLedger, RawAnswer
 from cryptoflow.sources.providers import Provider
-from cryptoflow.sources.valkey import open_valkey
 from cryptoflow.sources.verdicts import judge_coingecko, judge_coinmarketcap
 from cryptoflow_tests.platform import scripted_server
 from cryptoflow_tests.platform.scripted_server import Reply, ScriptedServer, reply
@@ -70,23 +63,6 @@ def deaf_url() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[SimulatorServer]:
-    with SimulatorServer(asset_count=30) as server:
-        yield server
-
-
-@pytest.fixture
-def controls(simulator: SimulatorServer) -> Iterator[SimulatorClient]:
-    """The control plane, with quotas out of the way and no fault."""
-    with SimulatorClient(simulator.url) as client:
-        client.clear_faults()
-        client.reset_usage()
-        client.set_quota(provider="coingecko", plan="keyless", window="minute", quota=None)
-        yield client
-        client.clear_faults()
 
 
 def provider_at(url: str, **changes: Any) -> Provider:
@@ -250,6 +226,16 @@ def test_a_wait_beyond_the_patience_is_not_begun(scripted: ScriptedServer) -> No
     assert outcomes(ledger) == [(1, "limited", 429)]
 
 
+def test_a_pause_beyond_the_patience_is_not_begun(scripted: ScriptedServer) -> None:
+    scripted.say(reply(503, b"{}", Retry_After="12"))
+    ledger = MemoryLedger()
+    started = time.monotonic()
+    with pytest.raises(ProviderUnavailable):
+        ask(provider_at(scripted.url), ledger)
+    assert time.monotonic() - started < 1.0
+    assert outcomes(ledger) == [(1, "failed", 503)]
+
+
 def test_the_circuit_opens_and_spares_the_provider(scripted: ScriptedServer) -> None:
     scripted.say(reply(500, b"{}"))
     ledger = MemoryLedger()
@@ -397,184 +383,3 @@ def test_two_processes_share_one_rate(valkey_url: str) -> None:
     # The times are those of the replies, which come a little after the grants.
     assert max(sum(start <= at < start + 0.95 for at in together) for start in together) <= 20
     assert 30 <= len(together) <= 62
-
-
-# The providers' own clients, against the simulator.
-
-
-def from_simulator(
-    simulator: SimulatorServer, name: str, work: Callable[[ProviderClient], Awaitable[T]], **given: Any
-) -> tuple[T, MemoryLedger]:
-    """What `work` returns with a client of the provider, and its ledger."""
-    ledger = MemoryLedger()
-    settings: Settings = load_settings(
-        simulator_url=simulator.url,
-        **{"coingecko_calls_per_minute": 60_000, "coinmarketcap_calls_per_minute": 60_000} | given,
-    )
-
-    async def run() -> T:
-        async with open_client(settings, name, ledger=ledger, payloads=ledger, run_id="run-1") as client:
-            return await work(client)
-
-    return asyncio.run(run()), ledger
-
-
-def test_coingecko_lists_and_markets(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    async def work(client: ProviderClient) -> None:
-        gecko = CoinGecko(client)
-        assert await gecko.ping()
-        listing = await gecko.coins_list()
-        markets = await gecko.coins_markets()
-        assert {row.coingecko_id for row in markets.rows} <= {row.coingecko_id for row in listing.rows.good}
-        assert markets.bad == ()
-        assert (markets.report.stopped_by, markets.report.is_sound) == ("short_page", True)
-        bitcoin = next(row for row in markets.rows if row.coingecko_id == "bitcoin")
-        assert bitcoin.price_usd is not None
-        assert bitcoin.observed_at is not None
-        assert bitcoin.observed_at.utcoffset() == timedelta(0)
-        assert len((await gecko.coins_markets(wanted=7)).rows) == 7
-
-    _, ledger = from_simulator(simulator, "coingecko", work)
-    assert {call.outcome for call in ledger.calls} == {"ok"}
-    assert {call.run_id for call in ledger.calls} == {"run-1"}
-    assert [call.endpoint for call in ledger.calls][:2] == ["ping", "coins/list"]
-
-
-def test_coingecko_charts(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    async def work(client: ProviderClient) -> None:
-        gecko = CoinGecko(client)
-        chart = await gecko.market_chart("bitcoin", days=2)
-        assert len(chart.points) > 40
-        assert [point.is_live for point in chart.points].count(True) == 1
-        assert chart.points[-1].is_live
-        start = chart.points[0].observed_at
-        span = await gecko.market_chart_range("bitcoin", start=start, end=start + timedelta(hours=12))
-        assert span.points
-        assert not any(point.is_live for point in span.points)
-        with pytest.raises(NotFound):
-            await gecko.market_chart("no such/coin", days=2)
-
-    from_simulator(simulator, "coingecko", work)
-
-
-def test_coinmarketcap_in_all_its_forms(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    async def work(client: ProviderClient) -> None:
-        cmc = CoinMarketCap(client)
-        identities = await cmc.cryptocurrency_map()
-        listings = await cmc.listings_latest(per_page=10)
-        assert listings.bad == ()
-        assert {row.cmc_id for row in listings.rows} <= {row.cmc_id for row in identities.rows}
-        assert len(listings.answers) > 1
-        quotes = await cmc.quotes_latest([1, 1027])
-        assert sorted(row.cmc_id for row in quotes.rows.good) == [1, 1027]
-        info = await cmc.info([1])
-        assert [row.slug for row in info.rows.good] == ["bitcoin"]
-        account = await cmc.key_info()
-        assert account.plan.credit_limit_monthly
-        assert account.usage is not None
-        assert account.usage.current_month is not None
-        assert account.usage.current_month.credits_used == sum(call.credits for call in ledger_of(client).calls)
-
-    def ledger_of(client: ProviderClient) -> MemoryLedger:
-        books = client._accounts.ledger
-        assert isinstance(books, MemoryLedger)
-        return books
-
-    from_simulator(simulator, "coinmarketcap", work, coinmarketcap_api_key="SIM-basic-1")
-
-
-def test_coinmarketcap_asks_nothing_without_a_key(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    async def work(client: ProviderClient) -> None:
-        with pytest.raises(KeyRejected, match="CRYPTOFLOW_COINMARKETCAP_API_KEY"):
-            await CoinMarketCap(client).listings_latest(wanted=5)
-
-    _, ledger = from_simulator(simulator, "coinmarketcap", work)
-    assert ledger.calls == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "error_type"),
-    [
-        ("http_429", RateLimited),
-        ("http_5xx", ProviderUnavailable),
-        ("html_for_json", NotJson),
-        ("truncated_json", BodyCut),
-        ("reset_mid_body", BodyCut),
-        ("hang", ProviderTimeout),
-    ],
-)
-def test_the_simulated_faults_of_the_wire(
-    simulator: SimulatorServer, controls: SimulatorClient, fault: str, error_type: type[ProviderError]
-) -> None:
-    controls.add_fault(fault, provider="coingecko")
-
-    async def work(client: ProviderClient) -> None:
-        with pytest.raises(error_type):
-            await client.ask("coins/list", patience_seconds=1.0)
-
-    _, ledger = from_simulator(simulator, "coingecko", work, http_read_timeout_seconds=0.3, http_attempts=2)
-    assert 1 <= len(ledger.calls) <= 2
-    assert ledger.answers == {}
-
-
-def test_simulated_nan_spoils_only_its_rows(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    controls.add_fault("nan_values", provider="coingecko")
-
-    async def work(client: ProviderClient) -> None:
-        markets = await CoinGecko(client).coins_markets()
-        assert markets.rows
-        assert markets.bad
-        assert all("NaN" in bad.row.raw for bad in markets.bad)
-
-    from_simulator(simulator, "coingecko", work)
-
-
-@pytest.mark.parametrize("fault", ["field_vanishes", "field_changes_type"])
-def test_another_shape_is_named(simulator: SimulatorServer, controls: SimulatorClient, fault: str) -> None:
-    controls.add_fault(fault, provider="coingecko", field="current_price")
-
-    async def work(client: ProviderClient) -> None:
-        with pytest.raises(UnexpectedShape, match="current_price") as caught:
-            await CoinGecko(client).coins_markets()
-        assert caught.value.payload_sha256
-
-    _, ledger = from_simulator(simulator, "coingecko", work)
-    assert len(ledger.answers) == 1
-
-
-def test_a_missing_page_is_reported(simulator: SimulatorServer, controls: SimulatorClient) -> None:
-    controls.add_fault("missing_page", provider="coinmarketcap")
-    controls.add_fault("missing_page", provider="coingecko")
-
-    async def work(client: ProviderClient) -> None:
-        report = (await CoinMarketCap(client).listings_latest(wanted=30, per_page=10)).report
-        assert report.missing_rows
-
-    from_simulator(simulator, "coinmarketcap", work, coinmarketcap_api_key="SIM-basic-2")
-
-
-def test_the_simulated_month_is_spent_for_good(
-    simulator: SimulatorServer, controls: SimulatorClient, valkey_url: str
-) -> None:
-    key = "SIM-basic-3"
-    controls.set_quota(provider="coinmarketcap", plan="basic", window="month", quota=1)
-    settings = load_settings(simulator_url=simulator.url, coinmarketcap_api_key=key)
-    ledger = MemoryLedger()
-
-    async def run() -> None:
-        for _ in range(2):
-            async with (
-                open_valkey(valkey_url) as redis,
-                open_client(settings, "coinmarketcap", ledger=ledger, payloads=ledger, redis=redis) as client,
-            ):
-                cmc = CoinMarketCap(client)
-                if not ledger.calls:
-                    await cmc.listings_latest(wanted=5)
-                with pytest.raises(QuotaSpent):
-                    await cmc.listings_latest(wanted=5)
-
-    try:
-        asyncio.run(run())
-    finally:
-        controls.set_quota(provider="coinmarketcap", plan="basic", window="month", quota=10_000)
-    assert [call.outcome for call in ledger.calls] == ["ok", "limited"]

@@ -23,7 +23,7 @@ from cryptoflow.sources.redaction import Redactor
 from cryptoflow.sources.retry_after import retry_after_seconds
 from cryptoflow.sources.transport import BoundedBody, Incomplete, TooLarge
 
-KEYS = st.text(string.ascii_letters + string.digits + "-_./+=~:", min_size=8, max_size=60)
+KEYS = st.text(string.ascii_letters + string.digits + "-_./+=~: ", min_size=8, max_size=60)
 TEXTS = st.text(max_size=40)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -40,7 +40,9 @@ def test_a_refusing_disk_is_explained(number: int, words: str, cure: str) -> Non
         ('FATAL:  could not write to file "pg_wal": No space left on device', "the disk is full"),
         ("initdb: error: could not change permissions: Read-only file system", "mounted read-only"),
         ("FATAL:  could not map anonymous shared memory: Cannot allocate memory", "not enough memory"),
-        ("LOG:  starting\nFATAL:  unrecognized setting\nLOG:  done", "FATAL:  unrecognized setting"),
+        ("LOG:  starting\nFATAL:  no such thing\nLOG:  done", "did not start: no such thing."),
+        ("FATAL:  the database system is starting up\nPANIC:  broken", "did not start: broken."),
+        ('LOG:  invalid value for parameter "a"\nFATAL:  the file contains errors', 'invalid value for parameter "a"'),
         ("", "it gave no reason"),
     ],
 )

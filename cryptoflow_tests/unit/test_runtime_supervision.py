@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 
+import psutil
 import pytest
 
 from cryptoflow.runtime.child import describe_exit
 from cryptoflow.runtime.health import daemon_complaint
+from cryptoflow.runtime.home import Endpoints
+from cryptoflow.runtime.leftovers import leftover_children
 from cryptoflow.runtime.part import Step, start_order, stop_levels
 from cryptoflow.runtime.status import STALE_AFTER_SECONDS, problems_of
 from cryptoflow.runtime.supervisor import PartStatus, PlatformStatus, State, backoff_seconds
@@ -104,3 +107,14 @@ def test_spans_show_their_two_largest_units(seconds: float, text: str) -> None:
 def test_a_change_is_told_in_one_line() -> None:
     part = PartStatus(name="web", state=State.BACKOFF, restarts=2, last_problem="exited with code 1")
     assert change_line(part) == "web: backoff (2 restarts, exited with code 1)"
+
+
+def test_a_number_that_another_process_has_now_is_left_alone() -> None:
+    mine = psutil.Process()
+    endpoints = Endpoints(
+        database_url="postgresql://me@db/x",
+        dagster_database_url="postgresql://me@db/y",
+        children={"web": mine.pid},
+        children_started_at={"web": mine.create_time() - 60},
+    )
+    assert leftover_children(endpoints) == {}

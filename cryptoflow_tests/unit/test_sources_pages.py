@@ -84,6 +84,13 @@ def test_rows_that_slide_to_the_next_page_are_kept_once_and_reported() -> None:
     assert not result.report.is_sound
 
 
+def test_of_a_row_that_came_twice_the_first_is_kept() -> None:
+    upstream = Upstream(page_of(["a1", "b1"]), page_of(["a2"]))
+    result = asyncio.run(collect(PageNumbers(per_page=2), upstream.fetch, key=lambda row: row[0], page_size=2))
+    assert result.rows == ("a1", "b1")
+    assert result.report.duplicate_ids == ("a",)
+
+
 def test_a_repeated_page_is_noticed_and_the_walk_goes_on() -> None:
     result = walk(Upstream(page_of("ab"), page_of("ab"), page_of("cd")))
     assert result.rows == tuple("abcd")

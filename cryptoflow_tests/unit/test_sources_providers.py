@@ -7,10 +7,11 @@ from pydantic import SecretStr
 
 from cryptoflow.errors import UsageError
 from cryptoflow.settings import Settings, load_settings
+from cryptoflow.sources.coinmarketcap import CoinMarketCap
 from cryptoflow.sources.errors import KeyRejected
-from cryptoflow.sources.http import ProviderClient, bounds_from_settings
+from cryptoflow.sources.http import ProviderClient, bounds_from_settings, run_sync
 from cryptoflow.sources.ledger import MemoryLedger
-from cryptoflow.sources.providers import Provider, provider_from_settings, provider_names
+from cryptoflow.sources.providers import Provider, askable, provider_from_settings, provider_names
 
 KEY = SecretStr("k-0123456789")
 
@@ -43,6 +44,28 @@ def test_with_a_simulator_nobody_else_is_asked() -> None:
             f"http://127.0.0.1:8900/{name}"
         )
     assert provider("coingecko", simulator_url="http://127.0.0.1:8900").base_url.endswith("/coingecko/api/v3")
+
+
+def test_who_can_be_asked_with_the_keys_at_hand() -> None:
+    def names(**given: object) -> list[str]:
+        return [record.name for record in askable(load_settings(**given))]
+
+    assert names() == ["coingecko"]
+    assert names(coinmarketcap_api_key=KEY) == ["coingecko", "coinmarketcap"]
+    assert names(simulator_url="http://127.0.0.1:8900") == ["coingecko", "coinmarketcap"]
+
+
+@pytest.mark.parametrize("question", ["key_info", "cryptocurrency_map", "listings_latest"])
+def test_coinmarketcap_is_asked_nothing_without_a_key(question: str) -> None:
+    ledger = MemoryLedger()
+
+    async def run() -> None:
+        async with ProviderClient(provider("coinmarketcap"), ledger=ledger, payloads=ledger) as client:
+            await getattr(CoinMarketCap(client), question)()
+
+    with pytest.raises(KeyRejected, match="CRYPTOFLOW_COINMARKETCAP_API_KEY"):
+        run_sync(run())
+    assert ledger.calls == []
 
 
 def test_settings_override_the_plan() -> None:

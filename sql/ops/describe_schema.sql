@@ -9,7 +9,7 @@ WITH tables AS (
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid
     WHERE
-        n.nspname = ANY(%(schemas)s)
+        n.nspname = any(%(schemas)s)
         AND c.relkind IN ('r', 'p')
         AND NOT c.relispartition
         AND c.relname <> 'alembic_version'

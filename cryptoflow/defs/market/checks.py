@@ -6,7 +6,7 @@ import dagster as dg
 
 from cryptoflow.defs.market.assets import CATALOG
 from cryptoflow.defs.platform.resources import WarehouseResource
-from cryptoflow.warehouse.catalog_proof import newest_sighting_age, orphaned_assets, universe_shortfall
+from cryptoflow.warehouse.catalog_proof import missing_keys, newest_sighting_age, orphaned_assets
 
 # The catalog is collected daily; a day and a grace without a sighting means that collecting stopped working.
 OLDEST_SIGHTING = timedelta(hours=30)
@@ -23,15 +23,14 @@ def active_assets_have_keys(warehouse: WarehouseResource) -> dg.AssetCheckResult
     )
 
 
-@dg.asset_check(asset=CATALOG, description="The catalog holds as many ranked assets as the universe is set to.")
-def universe_is_complete(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-    """Fewer means that pages were missed, or that the providers list fewer."""
-    wanted = warehouse.settings().universe_size
-    missing = universe_shortfall(warehouse.database_url, wanted=wanted)
+@dg.asset_check(asset=CATALOG, description="Every asset that a provider listed last time has a key in force.")
+def listed_assets_are_known(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    """Fewer keys in force than assets listed means that some were lost on the way into the catalog."""
+    missing = missing_keys(warehouse.database_url)
     return dg.AssetCheckResult(
-        passed=missing == 0,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"wanted": wanted, "missing": missing, "setting": "CRYPTOFLOW_UNIVERSE_SIZE"},
+        passed=not any(missing.values()),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={f"missing from {provider}": count for provider, count in missing.items()},
     )
 
 

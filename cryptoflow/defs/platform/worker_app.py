@@ -42,6 +42,7 @@ def _build_app() -> Celery:
     create_resume_job_task(app)
     # Celery would replace the handlers of the root logger, and with them Dagster's.
     app.conf.worker_hijack_root_logger = False
+    app.conf.worker_redirect_stdouts = False
     signals.worker_process_init.connect(_warm, weak=False)
     signals.worker_ready.connect(_begin_watching, weak=False)
     return app

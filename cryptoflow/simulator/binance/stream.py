@@ -45,7 +45,7 @@ class Dropped(Exception):
     """The connection was cut by a fault."""
 
 
-class Session:
+class StreamConnection:
     """One connection."""
 
     def __init__(self, websocket: WebSocket, world: World, *, names: list[str], combined: bool) -> None:
@@ -112,7 +112,8 @@ class Session:
     async def _send_disturbed(self, message: StreamMessage) -> None:
         faults = self._world.faults
         if faults.strike("ws_drop", PROVIDER) is not None:
-            await self._cut()
+            # An application that ends without a close message leaves the server to end the connection the same way.
+            raise Dropped
         if self._held is None and faults.strike("ws_out_of_order", PROVIDER) is not None:
             # It comes after the one that follows it.
             self._held = message
@@ -133,15 +134,6 @@ class Session:
     async def _send(self, body: object) -> None:
         async with self._sending:
             await self._websocket.send_text(encode_json(body).decode())
-
-    async def _cut(self) -> None:
-        """End the connection without a farewell; with one where the server does not know the socket."""
-        client = self._websocket.client
-        connections = getattr(self._websocket.app.state, "connections", None)
-        address = (client.host, client.port) if client else None
-        if connections is None or not connections.reset(address):
-            await self._websocket.close(_GOING_AWAY)
-        raise Dropped
 
     # Listening --------------------------------------------------------------------------------------------------
 
@@ -196,10 +188,10 @@ def routes(world: World) -> list[BaseRoute]:
 
     async def raw(websocket: WebSocket) -> None:
         name = websocket.path_params.get("name")
-        await Session(websocket, world, names=[name] if name else [], combined=False).run()
+        await StreamConnection(websocket, world, names=[name] if name else [], combined=False).run()
 
     async def combined(websocket: WebSocket) -> None:
         names = [name for name in websocket.query_params.get("streams", "").split("/") if name]
-        await Session(websocket, world, names=names[:MAX_STREAMS], combined=True).run()
+        await StreamConnection(websocket, world, names=names[:MAX_STREAMS], combined=True).run()
 
     return [WebSocketRoute("/ws", raw), WebSocketRoute("/ws/{name}", raw), WebSocketRoute("/stream", combined)]

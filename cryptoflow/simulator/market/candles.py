@@ -239,7 +239,7 @@ class CandleBook:
                 days = self._short(
                     pair, "1d", start_us=bucket, end_us=min(end, now_us + 1), now_us=now_us, offset_us=offset_us
                 )
-                parts.append(_combined(days, bucket, end))
+                parts.append(combine(days, start_us=bucket, end_us=end))
             bucket = end
         return join_candles(parts)
 
@@ -296,8 +296,8 @@ def _scatter(count: int, places: IntArray, values: IntArray) -> IntArray:
     return result
 
 
-def _combined(parts: Candles, start_us: int, end_us: int) -> Candles:
-    """One candle out of finer ones; none out of none."""
+def combine(parts: Candles, *, start_us: int, end_us: int) -> Candles:
+    """One candle out of finer ones; none out of none. Rows without a trade count for the close alone."""
     if not len(parts):
         return parts
     traded = parts.trades > 0

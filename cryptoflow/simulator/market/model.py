@@ -141,7 +141,8 @@ class Market:
 
     def _log_prices(self, index: int, instants: FloatArray) -> FloatArray:
         own = octave_sum(self._keys[:, index, None], self._amplitude[:, index, None], PERIODS_SECONDS, instants)
-        level: FloatArray = self._log_level[index] + self._beta[index] * self._shared(instants) + own
+        shared = self._shared(instants) if self._beta[index] else np.zeros(len(instants))
+        level: FloatArray = self._log_level[index] + self._beta[index] * shared + own
         return level
 
     def _log_prices_of_all(self, at: float) -> FloatArray:

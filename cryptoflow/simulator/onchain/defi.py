@@ -83,7 +83,9 @@ class DeFi:
 
     def locked_usd(self, at: float) -> FloatArray:
         """What each protocol holds at an instant."""
-        return self._locked(np.array([at]))[:, 0]
+        instants = np.array([at])
+        curves = octave_sum(self._keys, np.asarray(_WOBBLE)[:, np.newaxis], _PERIODS_SECONDS, instants)
+        return self._scaled(curves[:, np.newaxis], instants)[:, 0]
 
     def share_of(self, chain: str) -> FloatArray:
         """Which part of each protocol is on the chain."""
@@ -104,7 +106,7 @@ class DeFi:
 
     @cached_property
     def _daily(self) -> FloatArray:
-        ends: FloatArray = np.arange(FIRST_DAY + 1, LAST_DAY + 2) * float(DAY_SECONDS)
+        ends: FloatArray = np.arange(FIRST_DAY + 1, LAST_DAY + 2, dtype=np.float64) * DAY_SECONDS
         chunks = [
             self._locked(ends[first : first + _DAYS_KEPT_AT_ONCE]) for first in range(0, len(ends), _DAYS_KEPT_AT_ONCE)
         ]
@@ -112,15 +114,16 @@ class DeFi:
 
     def _locked(self, instants: FloatArray) -> FloatArray:
         """One row per protocol, one column per instant."""
+        amplitudes = np.asarray(_WOBBLE)[:, np.newaxis]
+        curves = [
+            octave_sum(self._keys[:, number, np.newaxis], amplitudes, _PERIODS_SECONDS, instants)
+            for number in range(len(self.protocols))
+        ]
+        return self._scaled(np.stack(curves), instants)
+
+    def _scaled(self, curves: FloatArray, instants: FloatArray) -> FloatArray:
         ether = self._market.prices_usd(min(1, len(self._market.universe) - 1), instants)
         tide = 0.8 * np.log(ether / REFERENCE_ETHER_USD)
-        amplitudes = np.asarray(_WOBBLE)[:, np.newaxis, np.newaxis]
-        curves = np.stack(
-            [
-                octave_sum(self._keys[:, number, np.newaxis], amplitudes[:, :, 0], _PERIODS_SECONDS, instants)
-                for number in range(len(self.protocols))
-            ]
-        )
         age_days = (instants[np.newaxis, :] - self._started[:, np.newaxis]) / DAY_SECONDS
         rise = np.where(age_days > 0, 1.0 - np.exp(-np.maximum(age_days, 0.0) / _RISE_DAYS), 0.0)
         locked: FloatArray = np.exp(self._log_size[:, np.newaxis] + tide[np.newaxis, :] + curves) * rise

@@ -104,9 +104,6 @@ _SECOND: Final = (
 # fmt: on
 
 
-D: Final = "Swap Vault Lend Farm Pool Stake Bridge Perps Markets Index Options Credit Yield Desk Cover Pay".split()
-
-
 def made_up_protocol_name(number: int) -> str:
     """A name of two invented words; not unique beyond 384 numbers."""
     return f"{_FIRST[number % len(_FIRST)]} {_SECOND[number // len(_FIRST) * 5 % len(_SECOND)]}"

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
+import numpy as np
 
 from cryptoflow.simulator.market.noise import stable_key, uniform
 from cryptoflow.simulator.onchain.defi import DAY_SECONDS, DeFi, Protocol, defi_of
@@ -92,10 +93,10 @@ def _row(protocol: Protocol, values: dict[int, FloatArray], market: Market, now:
         row["pool2"] = locked * protocol.pool2_share
     token = None if protocol.token is None else market.asset(protocol.token, now)
     if token is not None and (token.delisted_at is None or token.delisted_at > now):
-        cap = float(market.series(token.index, [now]).market_cap_usd[0])
-        row["mcap"] = round(cap)
+        price_usd = market.price_usd(token.index, now)
+        row["mcap"] = round(price_usd * float(market.circulating_supply(token.index, np.array([now]))[0]))
         if token.max_supply is not None:
-            row["fdv"] = round(market.price_usd(token.index, now) * float(token.max_supply))
+            row["fdv"] = round(price_usd * float(token.max_supply))
     elif number % 5 == 0:
         row["mcap"] = None
     return row
@@ -221,11 +222,12 @@ def _protocol_value(request: Request, world: World) -> SimResponse:
 
 def _chains(request: Request, world: World) -> SimResponse:
     del request
-    defi, now = defi_of(world.market), world.clock.now()
+    defi = defi_of(world.market)
+    counted = defi.locked_usd(world.clock.now()) * defi.counts_once
     rows = [
         {
             "gecko_id": chain.gecko_id,
-            "tvl": chain_value(defi, name, now, twice_counted=False),
+            "tvl": math.fsum((counted * defi.share_of(name)).tolist()),
             "tokenSymbol": chain.symbol,
             "cmcId": chain.cmc_id,
             "name": name,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cryptoflow.simulator.market.noise import keys_of, octave_sum, stable_key, uniform
+from cryptoflow.simulator.market.noise import FloatArray, IntArray, keys_of, octave_sum, stable_key, uniform
 
 if TYPE_CHECKING:
     from cryptoflow.simulator.market.model import Market
@@ -27,6 +27,11 @@ _MEAN_SLOT_SECONDS: Final = 0.41
 _SKIPPED_SHARE: Final = 0.043
 _DELINQUENT_SHARE: Final = 0.03
 _FALLBACK_SUPPLY: Final = 480_000_000.0
+_SLOT_PERIODS_SECONDS: Final = (4.0 * 3_600.0, 9.0 * 86_400.0)
+_LOAD_PERIODS_SECONDS: Final = (3_600.0, 4.0 * 86_400.0)
+_USEFUL_PER_SECOND: Final = 1_150.0
+_VOTES_PER_SECOND: Final = 2_650.0
+_VOTES_UNKNOWN_SHARE: Final = 0.01
 _ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
@@ -52,40 +57,39 @@ class SolanaCluster:
         self._weights = weights / weights.sum()
 
     def slot(self, at: float) -> int:
-        """The newest slot. Slots last 0.41 s on the whole, a little more or less from week to week."""
-        periods = (4.0 * 3600.0, 9.0 * 86_400.0)
+        """The newest slot."""
+        return int(self._slots(np.array([at]))[0])
+
+    def _slots(self, instants: FloatArray) -> IntArray:
+        """Slots last 0.41 s on the whole, a little more or less from week to week."""
         # The drift is far smaller than the slots of its period, so that the number only grows.
-        drift = float(octave_sum(self._slot_keys, np.array([[700.0], [18_000.0]]), periods, np.array([at]))[0])
-        return max(0, int((at - GENESIS_AT) / _MEAN_SLOT_SECONDS + drift))
+        drift = octave_sum(self._slot_keys, np.array([[700.0], [18_000.0]]), _SLOT_PERIODS_SECONDS, instants)
+        slots: IntArray = np.maximum(0.0, (instants - GENESIS_AT) / _MEAN_SLOT_SECONDS + drift).astype(np.int64)
+        return slots
 
     def block_height(self, at: float) -> int:
         """Blocks there are: slots without the skipped ones."""
         return int(self.slot(at) * (1.0 - _SKIPPED_SHARE))
 
-    def transactions_per_second(self, at: float) -> tuple[float, float]:
-        """(all, those that are no votes)."""
-        periods = (3_600.0, 4.0 * 86_400.0)
-        curve = float(octave_sum(self._load_keys, np.array([[0.15], [0.3]]), periods, np.array([at]))[0])
-        useful = 1_150.0 * float(np.exp(curve))
-        return useful + 2_650.0, useful
-
     def samples(self, at: float, limit: int) -> list[dict[str, Any]]:
-        """The newest whole minutes, newest first; the oldest releases did not count the votes apart."""
+        """The newest whole minutes, newest first; a few nodes did not count the votes apart."""
         last = int(at // SAMPLE_SECONDS) * SAMPLE_SECONDS
-        rows = []
-        for end in range(last, last - limit * SAMPLE_SECONDS, -SAMPLE_SECONDS):
-            total, useful = self.transactions_per_second(end)
-            counted = float(uniform(stable_key(self._seed, "votes apart"), end)[0]) > 0.01
-            rows.append(
-                {
-                    "slot": self.slot(end),
-                    "numTransactions": int(total * SAMPLE_SECONDS),
-                    "numNonVoteTransactions": int(useful * SAMPLE_SECONDS) if counted else None,
-                    "numSlots": self.slot(end) - self.slot(end - SAMPLE_SECONDS),
-                    "samplePeriodSecs": SAMPLE_SECONDS,
-                }
-            )
-        return rows
+        ends = last - np.arange(limit + 1) * SAMPLE_SECONDS
+        instants = ends.astype(np.float64)
+        slots = self._slots(instants).tolist()
+        curve = octave_sum(self._load_keys, np.array([[0.15], [0.3]]), _LOAD_PERIODS_SECONDS, instants)
+        useful = (_USEFUL_PER_SECOND * np.exp(curve)).tolist()
+        apart = (uniform(stable_key(self._seed, "votes apart"), ends) > _VOTES_UNKNOWN_SHARE).tolist()
+        return [
+            {
+                "slot": slots[place],
+                "numTransactions": int((useful[place] + _VOTES_PER_SECOND) * SAMPLE_SECONDS),
+                "numNonVoteTransactions": int(useful[place] * SAMPLE_SECONDS) if apart[place] else None,
+                "numSlots": slots[place] - slots[place + 1],
+                "samplePeriodSecs": SAMPLE_SECONDS,
+            }
+            for place in range(limit)
+        ]
 
     def supply(self, at: float) -> Supply:
         """What circulates is what the market says; about a ninth more is locked."""

@@ -87,7 +87,7 @@ CREATE TABLE ops.api_usage_stats (
     rate_limited_calls INTEGER DEFAULT '0' NOT NULL,
     credits_used BIGINT DEFAULT '0' NOT NULL,
     total_response_ms BIGINT DEFAULT '0' NOT NULL,
-    average_response_time INTEGER GENERATED ALWAYS AS ((total_response_ms / nullif(total_calls, 0))::integer) STORED,
+    average_response_time INTEGER GENERATED ALWAYS AS ((total_response_ms / nullif(total_calls, 0))::INTEGER) STORED,
     peak_calls_per_minute INTEGER DEFAULT '0' NOT NULL,
     current_minute TIMESTAMP WITH TIME ZONE,
     calls_in_minute INTEGER DEFAULT '0' NOT NULL,
@@ -137,7 +137,9 @@ CREATE TABLE ops.collection_status (
     run_id TEXT,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_collection_status PRIMARY KEY (id),
-    CONSTRAINT ck_collection_status_collection_type CHECK (collection_type IN ('complete', 'continuous', 'priority_refresh', 'manual')),
+    CONSTRAINT ck_collection_status_collection_type CHECK (
+        collection_type IN ('complete', 'continuous', 'priority_refresh', 'manual')
+    ),
     CONSTRAINT ck_collection_status_coins_processed CHECK (coins_processed >= 0),
     CONSTRAINT ck_collection_status_coins_failed CHECK (coins_failed >= 0),
     CONSTRAINT ck_collection_status_api_calls_made CHECK (api_calls_made >= 0),
@@ -179,7 +181,8 @@ CREATE TABLE ops.quarantine (
     CONSTRAINT ck_quarantine_times_seen CHECK (times_seen >= 1)
 );
 CREATE INDEX ix_quarantine_recorded_at ON ops.quarantine (recorded_at);
-COMMENT ON TABLE ops.quarantine IS 'Rows that were refused, whole, with the rule that they broke. Nothing refused is lost.';
+COMMENT ON TABLE ops.quarantine IS
+'Rows that were refused, whole, with the rule that they broke. Nothing refused is lost.';
 COMMENT ON COLUMN ops.quarantine.quarantine_id IS 'Surrogate key.';
 COMMENT ON COLUMN ops.quarantine.dataset IS 'Table that the row was meant for.';
 COMMENT ON COLUMN ops.quarantine.provider IS 'Who sent it.';
@@ -226,7 +229,8 @@ CREATE TABLE raw.fetches (
 );
 CREATE INDEX ix_fetches_payload_sha256 ON raw.fetches (payload_sha256);
 CREATE INDEX ix_fetches_started_at ON raw.fetches (started_at);
-COMMENT ON TABLE raw.fetches IS 'One line per call to a provider: what was asked, how it ended, and the hash of what came back.';
+COMMENT ON TABLE raw.fetches IS
+'One line per call to a provider: what was asked, how it ended, and the hash of what came back.';
 COMMENT ON COLUMN raw.fetches.fetch_id IS 'Surrogate key.';
 COMMENT ON COLUMN raw.fetches.provider IS 'Who was asked.';
 COMMENT ON COLUMN raw.fetches.endpoint IS 'What was asked, without parameters.';
@@ -274,14 +278,21 @@ CREATE TABLE market.asset_aliases (
     recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_asset_aliases PRIMARY KEY (alias_id),
     CONSTRAINT ck_asset_aliases_period CHECK (valid_to > valid_from),
-    CONSTRAINT ex_asset_aliases_one_asset_per_key EXCLUDE USING gist (provider WITH =, alias WITH =, validity WITH &&) WHERE (kind = 'key'),
-    CONSTRAINT ex_asset_aliases_one_alias_per_kind EXCLUDE USING gist (asset_id WITH =, provider WITH =, kind WITH =, validity WITH &&),
+    CONSTRAINT ex_asset_aliases_one_asset_per_key EXCLUDE USING gist (
+        provider WITH =, alias WITH =, validity WITH &&
+    ) WHERE (kind = 'key'),
+    CONSTRAINT ex_asset_aliases_one_alias_per_kind EXCLUDE USING gist (
+        asset_id WITH =, provider WITH =, kind WITH =, validity WITH &&
+    ),
     CONSTRAINT ck_asset_aliases_kind CHECK (kind IN ('key', 'symbol', 'name')),
-    CONSTRAINT ck_asset_aliases_evidence CHECK (evidence IN ('provider_listing', 'contract_address', 'symbol_and_name', 'manual')),
-    CONSTRAINT fk_asset_aliases_asset_id_assets FOREIGN KEY(asset_id) REFERENCES market.assets (asset_id)
+    CONSTRAINT ck_asset_aliases_evidence CHECK (
+        evidence IN ('provider_listing', 'contract_address', 'symbol_and_name', 'manual')
+    ),
+    CONSTRAINT fk_asset_aliases_asset_id_assets FOREIGN KEY (asset_id) REFERENCES market.assets (asset_id)
 );
 CREATE INDEX ix_asset_aliases_alias ON market.asset_aliases (alias, kind);
-COMMENT ON TABLE market.asset_aliases IS 'What each provider calls an asset, and from when to when: keys, symbols, names.';
+COMMENT ON TABLE market.asset_aliases IS
+'What each provider calls an asset, and from when to when: keys, symbols, names.';
 COMMENT ON COLUMN market.asset_aliases.alias_id IS 'Surrogate key.';
 COMMENT ON COLUMN market.asset_aliases.asset_id IS 'The asset that is meant.';
 COMMENT ON COLUMN market.asset_aliases.provider IS 'Who uses the alias.';
@@ -302,7 +313,8 @@ EXCEPTION
 END
 $$;
 GRANT USAGE ON SCHEMA raw, market, candles, onchain, sentiment, news, forecast, ops, analytics TO cryptoflow_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA raw, market, candles, onchain, sentiment, news, forecast, ops, analytics TO cryptoflow_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA raw, market, candles, onchain, sentiment, news, forecast, ops, analytics
+TO cryptoflow_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA raw GRANT SELECT ON TABLES TO cryptoflow_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA market GRANT SELECT ON TABLES TO cryptoflow_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA candles GRANT SELECT ON TABLES TO cryptoflow_reader;

@@ -1,0 +1,147 @@
+"""The whole platform as a stranger meets it: started by one command, the catalog there by itself, healing by itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cryptoflow_tests.running_platform import RunningPlatform, wait_for
+
+CHILDREN = ("postgres", "valkey", "simulator", "code-server", "webserver", "daemon", "worker-1")
+HEALED_WITHIN_SECONDS = 30.0
+FIRST_ROWS_WITHIN_SECONDS = 120.0
+# Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.
+RECOVERED_WITHIN_SECONDS = 150.0
+
+RUNS = """query($job: String!) { runsOrError(filter: {pipelineName: $job}, limit: 20) {
+  ... on Runs { results { runId status tags { key value } } } } }"""
+LAUNCH = """mutation($job: String!) { launchRun(executionParams: {mode: "default", selector: {
+  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+INSTIGATORS = """{ schedulesOrError(repositorySelector: {
+    repositoryLocationName: "cryptoflow", repositoryName: "__repository__"}) {
+    ... on Schedules { results { name scheduleState { status } } } }
+  sensorsOrError(repositorySelector: {repositoryLocationName: "cryptoflow", repositoryName: "__repository__"}) {
+    ... on Sensors { results { name sensorState { status } } } }
+  instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"""
+
+
+def runs_of(platform: RunningPlatform, job: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = platform.graphql(RUNS, job=job)["runsOrError"]["results"]
+    return found
+
+
+def launch(platform: RunningPlatform, job: str) -> str:
+    answer = platform.graphql(LAUNCH, job=job)["launchRun"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    run_id: str = answer["run"]["runId"]
+    return run_id
+
+
+def status_of(platform: RunningPlatform, run_id: str) -> str:
+    status: str = platform.graphql(STATUS, id=run_id)["runOrError"]["status"]
+    return status
+
+
+def test_the_catalog_fills_by_itself(platform: RunningPlatform) -> None:
+    count = wait_for(
+        lambda: platform.rows("SELECT count(*) FROM market.assets")[0][0],
+        seconds=FIRST_ROWS_WITHIN_SECONDS,
+        what="rows in market.assets",
+    )
+    assert count > 200
+    runs = wait_for(
+        lambda: [run for run in runs_of(platform, "asset_catalog_job") if run["status"] == "SUCCESS"],
+        seconds=60,
+        what="the run that wrote them ends well",
+    )
+    tags = {tag["key"] for tag in runs[0]["tags"]}  # type: ignore[attr-defined]
+    assert "dagster/sensor_name" in tags, "the daemon must have started it"
+    assert "dagster-celery/task_id" in tags, "a warm worker must have executed it"
+    said = platform.rows("SELECT provider, status FROM ops.collection_status ORDER BY provider")
+    assert said == [("coingecko", "completed"), ("coinmarketcap", "completed")]
+
+
+def test_daemons_schedules_and_sensors_are_on(platform: RunningPlatform) -> None:
+    def complaints() -> list[str]:
+        data = platform.graphql(INSTIGATORS)
+        daemons = data["instance"]["daemonHealth"]["allDaemonStatuses"]
+        schedules, sensors = data["schedulesOrError"]["results"], data["sensorsOrError"]["results"]
+        off = [x["name"] for x in schedules if x["scheduleState"]["status"] != "RUNNING"]
+        off += [x["name"] for x in sensors if x["sensorState"]["status"] != "RUNNING"]
+        off += [x["daemonType"] for x in daemons if x["required"] and not x["healthy"]]
+        assert schedules
+        assert sensors
+        return off
+
+    wait_for(lambda: not complaints(), seconds=60, what="every daemon, schedule and sensor is on")
+
+
+def test_a_run_started_by_hand_ends_well(platform: RunningPlatform) -> None:
+    run_id = launch(platform, "housekeeping_job")
+    wait_for(lambda: status_of(platform, run_id) == "SUCCESS", seconds=60, what="the run ends well")
+
+
+def test_status_and_doctor_find_nothing_broken(platform: RunningPlatform) -> None:
+    wait_for(platform.is_healthy, seconds=60, what="status says that all is well")
+    findings = json.loads(platform.run("doctor", "--json", check=False).stdout)
+    assert [finding for finding in findings if finding["state"] == "broken"] == []
+    looked_at = {finding["subject"] for finding in findings}
+    assert {"settings", "disk", "platform", "database", "cache", "workers"} <= looked_at, findings
+
+
+def test_a_second_start_in_the_same_home_says_so(platform: RunningPlatform) -> None:
+    second = platform.run("up", "--demo", check=False)
+    assert second.returncode == 2
+    assert "already runs" in second.stderr
+    assert "cryptoflow down" in second.stderr
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_a_killed_child_heals_and_no_committed_row_is_lost(platform: RunningPlatform, name: str) -> None:
+    wait_for(platform.is_healthy, seconds=60, what="the platform is healthy before the kill")
+    platform.execute(
+        "INSERT INTO ops.quarantine (dataset, provider, rule, reason, row_text, row_sha256)"
+        " VALUES ('proof', 'test', 'kill', 'committed just before the kill', %s, sha256(convert_to(%s, 'UTF8')))",
+        name,
+        name,
+    )
+    killed = platform.kill(name)
+    wait_for(
+        lambda: platform.endpoints["children"].get(name) not in (killed, None) and platform.is_healthy(),
+        seconds=HEALED_WITHIN_SECONDS,
+        what=f"{name} is back and all is well",
+    )
+    kept = platform.rows("SELECT row_text FROM ops.quarantine WHERE dataset = 'proof' AND row_text = %s", name)
+    assert kept == [(name,)]
+    run_id = launch(platform, "housekeeping_job")
+    wait_for(lambda: status_of(platform, run_id) == "SUCCESS", seconds=90, what=f"a run ends well after {name} healed")
+
+
+def test_a_run_whose_worker_is_killed_is_started_anew(platform: RunningPlatform) -> None:
+    wait_for(platform.is_healthy, seconds=60, what="the platform is healthy")
+    before = {run["runId"] for run in runs_of(platform, "asset_catalog_job")}
+    platform.run("simulate", "fault", "hang", "--provider", "coingecko", "--for", "15s")
+    run_id = launch(platform, "asset_catalog_job")
+    wait_for(
+        lambda: platform.rows("SELECT 1 FROM ops.collection_status WHERE run_id = %s", run_id),
+        seconds=60,
+        what="the run is in the middle of its work",
+    )
+    platform.kill("worker-1")
+    wait_for(
+        lambda: status_of(platform, run_id) == "FAILURE",
+        seconds=RECOVERED_WITHIN_SECONDS,
+        what="the lost run is failed",
+    )
+
+    def retried() -> list[dict[str, object]]:
+        later = [run for run in runs_of(platform, "asset_catalog_job") if run["runId"] not in before | {run_id}]
+        return [run for run in later if run["status"] == "SUCCESS"]
+
+    wait_for(retried, seconds=RECOVERED_WITHIN_SECONDS, what="its successor ends well")
+    states = platform.rows("SELECT DISTINCT status FROM ops.collection_status WHERE run_id = %s", run_id)
+    assert states == [("cancelled",)]
+    assert platform.rows("SELECT count(*) FROM ops.collection_status WHERE status = 'running'") == [(0,)]
