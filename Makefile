@@ -4,7 +4,10 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
-SOURCES := cryptoflow cryptoflow_tests sql
+SOURCES := cryptoflow cryptoflow_tests sql bench
+SCRATCH := .venv/scratch
+# Dagster's own tools would otherwise read ./dagster.yaml, which wants a running platform.
+export DAGSTER_HOME := $(CURDIR)/.venv/dagster
 
 .PHONY: env demo up test check bench docs clean help
 
@@ -37,10 +40,14 @@ check: env ## Run the linters, and prove that definitions load and migrations eq
 	$(RUN)/mypy
 	$(RUN)/sqlfluff lint --processes 2 --disable-progress-bar sql
 	$(RUN)/cryptoflow render --check
-	DAGSTER_HOME= $(RUN)/dg check defs
+	@mkdir -p $(DAGSTER_HOME) && touch $(DAGSTER_HOME)/dagster.yaml
+	$(RUN)/dg check defs
 	$(RUN)/dagster definitions validate --module-name cryptoflow.definitions
 	CRYPTOFLOW_HOME=$(SCRATCH) $(RUN)/cryptoflow migrate check
 	$(RUN)/pytest --quiet cryptoflow_tests/definitions/test_import_ring.py
+
+bench: env ## Measure, with the peers beside us in the same run.
+	$(RUN)/python -m bench $(ARGS)
 
 docs: env ## Render what follows from the code: docs/tables.md, .env.example, the snapshot of definitions.
 	$(RUN)/cryptoflow render

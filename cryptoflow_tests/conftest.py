@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -29,8 +29,8 @@ from cryptoflow_tests import tiers
 from cryptoflow_tests.running_platform import RunningPlatform, started_platform
 
 ROOT = Path(__file__).parent
-GIVEN_DATABASE_URL = os.environ.get("CRYPTOFLOW_DATABASE_URL")
-GIVEN_REDIS_URL = os.environ.get("CRYPTOFLOW_REDIS_URL")
+GIVEN_DATABASE_URL = tiers.GIVEN["CRYPTOFLOW_DATABASE_URL"]
+GIVEN_REDIS_URL = tiers.GIVEN["CRYPTOFLOW_REDIS_URL"]
 EXTERNAL_VALKEY_DATABASE = 15
 QUIET_CHROMIUM = (
     "--no-sandbox",
@@ -126,11 +126,15 @@ def _scratch_database(admin_url: str, template: str) -> Iterator[str]:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def _test_valkey(url: str) -> str:
+    return url.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE}"
+
+
 @pytest.fixture(scope="session")
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Valkey server, by the URL of a database in it."""
     if GIVEN_REDIS_URL:
-        yield GIVEN_REDIS_URL.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE}"
+        yield _test_valkey(GIVEN_REDIS_URL)
         return
     with EmbeddedValkey.running(tmp_path_factory.mktemp("valkey")) as server:
         yield server.url()
@@ -146,9 +150,26 @@ def valkey_url(valkey_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+def external_servers() -> Iterator[dict[str, str]]:
+    """The settings of external servers for a whole platform, with databases of its own; empty when none are given."""
+    with ExitStack() as stack:
+        settings = {}
+        if GIVEN_DATABASE_URL:
+            settings["CRYPTOFLOW_DATABASE_URL"] = stack.enter_context(
+                _scratch_database(GIVEN_DATABASE_URL, "template0")
+            )
+            settings["CRYPTOFLOW_DAGSTER_DATABASE_URL"] = stack.enter_context(
+                _scratch_database(GIVEN_DATABASE_URL, "template0")
+            )
+        if GIVEN_REDIS_URL:
+            settings["CRYPTOFLOW_REDIS_URL"] = _test_valkey(GIVEN_REDIS_URL)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, external_servers: dict[str, str]) -> Iterator[RunningPlatform]:
     """The whole platform on the simulated markets, in an empty home; shared, so every test leaves it healthy."""
-    with started_platform(tmp_path_factory.mktemp("home")) as running:
+    with started_platform(tmp_path_factory.mktemp("home"), external=external_servers) as running:
         yield running
 
 

@@ -24,9 +24,7 @@ def listed(key: str, symbol: str, name: str, *addresses: str, **fields: object) 
     if addresses:
         fields = {"contract_address": addresses[0], **fields}
     slug = name.lower().replace(" ", "-")
-    return Listing(
-        key=key, slug=slug, symbol=symbol, name=name, contract_addresses=frozenset(addresses), fields=fields
-    )
+    return Listing(key=key, slug=slug, symbol=symbol, name=name, contract_addresses=frozenset(addresses), fields=fields)
 
 
 def answer(

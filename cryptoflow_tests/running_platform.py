@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,13 +38,14 @@ def wait_for(condition: Callable[[], T | None], *, seconds: float, what: str) ->
 
 @dataclass(frozen=True, slots=True)
 class RunningPlatform:
-    """One platform in a home of its own."""
+    """One platform in a home of its own. `external` names servers that it uses instead of embedded ones."""
 
     home: Path
+    external: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str, check: bool = True, seconds: float = START_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run `cryptoflow ...` on this home."""
-        environment = os.environ | {"CRYPTOFLOW_HOME": str(self.home), "COLUMNS": "200"}
+        environment = {**os.environ, **self.external, "CRYPTOFLOW_HOME": str(self.home), "COLUMNS": "200"}
         done = subprocess.run(
             [PROGRAM, *words], env=environment, capture_output=True, text=True, timeout=seconds, check=False
         )
@@ -100,9 +101,9 @@ class RunningPlatform:
 
 
 @contextmanager
-def started_platform(home: Path) -> Iterator[RunningPlatform]:
+def started_platform(home: Path, *, external: Mapping[str, str] | None = None) -> Iterator[RunningPlatform]:
     """`up --demo --detach` in the home, `down` at the end."""
-    platform = RunningPlatform(home)
+    platform = RunningPlatform(home, external or {})
     platform.run("up", "--demo", "--detach")
     try:
         yield platform

@@ -15,10 +15,14 @@ while a test runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
+
+# External servers that the person who runs the tests names; read before the settings are cleared from the tests.
+GIVEN: Final = {name: os.environ.get(name) for name in ("CRYPTOFLOW_DATABASE_URL", "CRYPTOFLOW_REDIS_URL")}
 
 TIERS: Final = ("unit", "property", "definitions", "database", "platform", "browser")
 
@@ -28,6 +32,7 @@ PART_FIXTURES: Final = {
     "empty_database_url": {"database", "platform"},
     "postgres_admin_url": {"database", "property", "platform", "browser"},
     "valkey_url": {"database", "property", "platform", "browser"},
+    "external_servers": {"platform", "browser"},
     "platform": {"platform", "browser"},
     "browser": {"browser"},
 }

@@ -28,6 +28,7 @@ from cryptoflow.warehouse.payloads import PostgresPayloads
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.quarantine import quarantine
 from cryptoflow.warehouse.usage import PostgresLedger
+from cryptoflow.warehouse.world import settle_world
 
 QUESTIONS: Final = {COINGECKO: ask_coingecko, COINMARKETCAP: ask_coinmarketcap}
 
@@ -121,6 +122,7 @@ def collect_catalog(
 ) -> CatalogReport:
     """Ask the providers and bring the catalog to what they say. Raises when none of them answered."""
     providers = [provider.name for provider in askable(settings) if provider.name in QUESTIONS]
+    settle_world(database_url, "simulated" if settings.simulator_url else "real")
     with dataset_lock(database_url, DATASET):
         askings = [
             _Asking(

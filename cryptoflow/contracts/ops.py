@@ -93,8 +93,6 @@ api_usage_stats: Final = table(
         nullable=True,
     ),
     column("peak_calls_per_minute", sa.Integer(), "Most calls within one minute.", minimum=0, server_default="0"),
-    column("current_minute", sa.DateTime(timezone=True), "Minute that `calls_in_minute` counts.", nullable=True),
-    column("calls_in_minute", sa.Integer(), "Calls so far in `current_minute`.", minimum=0, server_default="0"),
     column("created_at", sa.DateTime(timezone=True), "When the row was written.", server_default=sa.func.now()),
     column("updated_at", sa.DateTime(timezone=True), "When the row last changed.", server_default=sa.func.now()),
     sa.UniqueConstraint("provider", "date"),

@@ -15,8 +15,6 @@ from typing import Final
 import psycopg
 import redis
 from psycopg.rows import TupleRow
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
 from cryptoflow.runtime.external import check_database, check_redis, open_connection
@@ -27,7 +25,7 @@ from cryptoflow.settings import Settings, unknown_variables
 from cryptoflow.sources.breaker import Circuit, breaker_state
 from cryptoflow.sources.http import run_sync
 from cryptoflow.sources.providers import Provider, askable
-from cryptoflow.sources.valkey import open_valkey
+from cryptoflow.sources.valkey import LOST, open_valkey
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.statements import statement
 
@@ -44,7 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
     looks: Sequence[tuple[str, Callable[[], list[Finding]]]] = (
         ("settings", look_at_settings),
         ("disk", lambda: look_at_disk(home.path)),
-        ("platform", lambda: look_at_parts(home)),
+        ("platform", lambda: look_at_parts(settings, home)),
         ("database", lambda: look_at_database(endpoints)),
         ("cache", lambda: look_at_cache(endpoints)),
         ("workers", lambda: look_at_workers(settings, endpoints)),
@@ -94,9 +92,11 @@ def look_at_disk(folder: Path) -> list[Finding]:
     return [ok("disk", said)]
 
 
-def look_at_parts(home: Home) -> list[Finding]:
+def look_at_parts(settings: Settings, home: Home) -> list[Finding]:
     """What the supervisor says of its parts."""
     found = report(home)
+    if not found.running and settings.database_url is not None:
+        return [ok("platform", "its parts are run elsewhere; the servers that the settings name are looked at")]
     if not found.running:
         return [broken("platform", f"nothing runs in {home.path}", cure="Start it with `cryptoflow up`.")]
     sick = [broken("platform", problem, cure=f"Its log is in {home.logs}.") for problem in found.problems]
@@ -204,9 +204,9 @@ def look_at_providers(settings: Settings, endpoints: Endpoints | None) -> list[F
 async def _circuits(redis_url: str, providers: Sequence[Provider]) -> dict[str, Circuit]:
     """Empty when the cache does not answer: what is wrong with it is a finding of its own."""
     try:
-        async with redis.asyncio.Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0)) as client:
+        async with open_valkey(redis_url) as client:
             return {provider.name: await breaker_state(client, provider) for provider in providers}
-    except redis.RedisError:
+    except LOST:
         return {}
 
 

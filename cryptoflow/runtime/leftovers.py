@@ -26,7 +26,7 @@ def leftover_children(endpoints: Endpoints) -> dict[str, ProcessId]:
     return {name: process for name, process in found.items() if is_alive(process)}
 
 
-def stop_leftovers(home: Home) -> list[str]:
+def stop_leftovers(home: Home, *, grace_seconds: float = _GRACE_SECONDS) -> list[str]:
     """End what a killed supervisor left in this home; the names of what was ended. Needs the home's lock."""
     try:
         endpoints = home.read_endpoints()
@@ -36,7 +36,7 @@ def stop_leftovers(home: Home) -> list[str]:
     stopped = []
     if endpoints is not None:
         others = {n: p for n, p in leftover_children(endpoints).items() if n not in _SERVERS}
-        _stop_together(list(others.values()))
+        _stop_together(list(others.values()), grace_seconds=grace_seconds)
         stopped += list(others)
     return stopped + stop_servers(home)
 
@@ -55,11 +55,11 @@ def stop_servers(home: Home) -> list[str]:
     return stopped
 
 
-def _stop_together(processes: list[ProcessId]) -> None:
+def _stop_together(processes: list[ProcessId], *, grace_seconds: float) -> None:
     for process in processes:
         send(process, signal.SIGTERM)
-    wait_until(lambda: not any(is_alive(process) for process in processes), timeout_seconds=_GRACE_SECONDS)
+    wait_until(lambda: not any(is_alive(process) for process in processes), timeout_seconds=grace_seconds)
     for process in processes:
         # Each led a group of its own; while the leader lives, or a member does, the number is still its.
         kill_group(process.pid)
-    wait_until(lambda: not any(is_alive(process) for process in processes), timeout_seconds=_GRACE_SECONDS)
+    wait_until(lambda: not any(is_alive(process) for process in processes), timeout_seconds=grace_seconds)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +35,7 @@ from cryptoflow.runtime.private_files import (
     write_private,
 )
 from cryptoflow.runtime.processes import ProcessId, is_alive, send, wait_until
+from cryptoflow.runtime.server_output import explain_server_output
 from cryptoflow.runtime.urls import ServerAddress, database_url
 
 SUPERUSER: Final = "cryptoflow"
@@ -52,8 +52,6 @@ _LOG_TAIL_BYTES = 8192
 _SOCKET_PATH_LIMIT_BYTES = 107
 _SOCKET_NAME_BYTES = len("/.s.PGSQL.65535.lock")
 _PID_FILE_LINES = 8
-# A faulty setting is named in a LOG line; the FATAL line after it only says that there was one.
-_COMPLAINT = re.compile(r"(?:FATAL|PANIC|error):\s+(?P<said>.+)|LOG:\s+(?P<setting>(?:invalid|unrecognized) .+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,31 +336,6 @@ def _serves(pid: int, data_dir: Path) -> bool:
         return Path(process.cwd()) == data_dir.resolve() or str(data_dir) in process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-
-
-def explain_server_output(text: str, *, what: str, log_file: Path | None = None) -> PermanentError:
-    """An error with a cure from what a server program wrote before it gave up."""
-    where = f" (see {log_file})" if log_file else ""
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return PermanentError(f"{what}{where}: the disk is full.", cure=disk.FULL_CURE)
-    if "Read-only file system" in text:
-        return PermanentError(f"{what}{where}: the disk is mounted read-only.", cure=disk.FORBIDDEN_CURE)
-    if unprivileged.CURE in text:
-        return PermanentError(f"{what}: root could not be given up for it.", cure=unprivileged.CURE)
-    if "Permission denied" in text:
-        return PermanentError(f"{what}{where}: permission denied.", cure=disk.FORBIDDEN_CURE)
-    if "could not map anonymous shared memory" in text:
-        return PermanentError(f"{what}{where}: not enough memory.", cure="Stop other programs, or add memory.")
-    return PermanentError(f"{what}{where}: {_complaint(text)}.", cure="Read its last log lines.")
-
-
-def _complaint(text: str) -> str:
-    """The first line that names a cause. Our own probes make the server say that it is starting; that is none."""
-    for line in text.splitlines():
-        found = _COMPLAINT.search(line)
-        if found and "the database system is" not in line:
-            return (found["said"] or found["setting"]).strip().rstrip(".")
-    return "it gave no reason"
 
 
 def _check_version(data_dir: Path) -> None:

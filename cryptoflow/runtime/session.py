@@ -41,8 +41,9 @@ def database_for_command(settings: Settings, *, migrate: bool = True) -> Iterato
             stack.callback(users.release)
             if not _join(home, users):
                 continue
-            stack.callback(_leave, home, users)
-            yield _embedded(settings, home, migrate=migrate)
+            server = EmbeddedPostgres.in_home(home.path)
+            stack.callback(_leave, home, users, server)
+            yield _embedded(settings, home, server, migrate=migrate)
             return
 
 
@@ -96,7 +97,7 @@ def _join(home: Home, users: FileLock) -> bool:
     return not is_platform_running(home)
 
 
-def _embedded(settings: Settings, home: Home, *, migrate: bool) -> Endpoints:
+def _embedded(settings: Settings, home: Home, server: EmbeddedPostgres, *, migrate: bool) -> Endpoints:
     # Two first users must not both make the data folder or start the server.
     starting = FileLock(home.run / "start.lock")
     if not wait_until(starting.acquire, timeout_seconds=_LOCK_TIMEOUT_SECONDS):
@@ -105,7 +106,6 @@ def _embedded(settings: Settings, home: Home, *, migrate: bool) -> Endpoints:
             cure="Look at the logs there, then try again.",
         )
     try:
-        server = EmbeddedPostgres.in_home(home.path)
         server.start()
         url = server.url(WAREHOUSE_DATABASE)
         bootstrap(url)
@@ -124,8 +124,8 @@ def _embedded(settings: Settings, home: Home, *, migrate: bool) -> Endpoints:
     )
 
 
-def _leave(home: Home, users: FileLock) -> None:
+def _leave(home: Home, users: FileLock, server: EmbeddedPostgres) -> None:
     """Stop the embedded server unless somebody else uses it."""
     users.release()
     if users.acquire() and not is_platform_running(home):
-        EmbeddedPostgres.in_home(home.path).stop()
+        server.stop()

@@ -25,9 +25,9 @@ from cryptoflow.errors import TransientError
 from cryptoflow.runtime import ports
 from cryptoflow.runtime.binaries import valkey_program
 from cryptoflow.runtime.machine import Machine, this_machine
-from cryptoflow.runtime.postgres import explain_server_output
 from cryptoflow.runtime.private_files import make_private_folder, read_or_create_password, write_private
 from cryptoflow.runtime.processes import ProcessId, is_alive, stop_process, wait_until
+from cryptoflow.runtime.server_output import explain_server_output
 
 PREFERRED_PORT: Final = 16379
 START_TIMEOUT_SECONDS: Final = 30.0

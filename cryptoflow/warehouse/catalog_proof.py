@@ -20,7 +20,7 @@ def orphaned_assets(database_url: str) -> list[str]:
 def missing_keys(database_url: str) -> dict[str, int]:
     """For each provider, how many fewer keys are in force than its newest collection listed assets."""
     with transaction(database_url) as connection:
-        return {provider: missing for provider, missing in connection.execute(statement("market/count_missing_keys"))}
+        return dict(connection.execute(statement("market/count_missing_keys")).fetchall())
 
 
 def newest_sighting_age(database_url: str) -> timedelta | None:

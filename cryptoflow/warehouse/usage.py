@@ -29,6 +29,8 @@ class PostgresLedger:
         with transaction(self.database_url) as connection:
             connection.execute(statement("raw/record_fetch"), values)
             connection.execute(statement("ops/count_call"), values)
+            # A statement of its own: the row is locked by now, so it sees the calls of every other writer.
+            connection.execute(statement("ops/update_peak"), values)
 
     def used(self, provider: str, *, since: datetime) -> Usage:
         """Calls and credits since the UTC day of the instant."""

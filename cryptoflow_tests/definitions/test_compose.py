@@ -58,7 +58,9 @@ def test_the_file_fits_the_compose_specification(tmp_path: Path) -> None:
 def test_a_damaged_file_does_not_fit(damage: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
     document = copy.deepcopy(compose.parsed())
     damage(document)
-    assert fits_the_specification(document, tmp_path).returncode != 0
+    verdict = fits_the_specification(document, tmp_path)
+    assert verdict.returncode == 1
+    assert "Schema validation errors were encountered" in verdict.stdout, verdict.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -111,6 +111,12 @@ def test_a_broken_link_is_found() -> None:
     assert list(broken_links(page, text)) == ["no-such.md", "#no-such-heading"]
 
 
+def test_the_index_leads_to_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in LINK.findall(index.read_text())}
+    assert [name for page, name in zip(PAGES, names_of(PAGES), strict=True) if page not in {*linked, index}] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names_of(PAGES))
 def test_every_make_target_named_exists(page: Path) -> None:
     targets = make_targets()

@@ -35,6 +35,8 @@ ENV_FILE = PASSWORDS | {
 CONTAINER_PORTS = (5432, 6379, 14266, 3000, 8900)
 
 _PORT = re.compile(rf"(?<![\w.-])({'|'.join(map(str, CONTAINER_PORTS))})(?![\w.-])")
+# Away from what may run here, yet below the range that outgoing connections take their ports from.
+_PORT_SHIFT = 11_000
 _STOP_SECONDS = 60.0
 
 
@@ -47,7 +49,7 @@ class ComposeHost:
         self.services: dict[str, Any] = self.document["services"]
         self._ports: dict[int, int] = {}
         for port in CONTAINER_PORTS:
-            self._ports[port] = ports.first_free(port + 20_000, taken=set(self._ports.values()))
+            self._ports[port] = ports.first_free(port + _PORT_SHIFT, taken=set(self._ports.values()))
         self._host = re.compile(rf"(?<=[@/])(?:{'|'.join(self.services)})(?=:\d)")
         (folder / "var/lib/cryptoflow/dagster").mkdir(parents=True)
         for name in ("dagster.yaml", "workspace.yaml"):  # as the Dockerfile does

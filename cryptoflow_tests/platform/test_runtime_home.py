@@ -99,14 +99,14 @@ def test_the_second_platform_in_a_home_is_refused_and_told_who_runs(home: Home) 
 def test_a_lock_ends_with_the_process_that_held_it(home: Home) -> None:
     code = (
         "import sys, signal\nfrom pathlib import Path\nfrom cryptoflow.runtime.home import Home, lock_home\n"
-        "lock_home(Home(Path(sys.argv[1])))\nprint('locked', flush=True)\nsignal.pause()\n"
+        "lock = lock_home(Home(Path(sys.argv[1])))\nprint('locked', flush=True)\nsignal.pause()\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(home.path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"locked\n"
-        assert lock_owner(home.lock_file) == holder.pid
+        said = holder.stdout.readline()
+        owner = lock_owner(home.lock_file)
         holder.kill()
-        holder.wait()
+    assert (said, owner) == (b"locked\n", holder.pid)
     assert wait_until(lambda: lock_owner(home.lock_file) is None, timeout_seconds=5)
     lock_home(home).release()
 

@@ -14,9 +14,9 @@ from cryptoflow_tests.running_platform import RunningPlatform, started_platform,
 
 
 @pytest.fixture
-def own_platform(tmp_path: Path) -> Iterator[RunningPlatform]:
+def own_platform(tmp_path: Path, external_servers: dict[str, str]) -> Iterator[RunningPlatform]:
     """A platform that the test may stop."""
-    with started_platform(tmp_path / "home with a space") as running:
+    with started_platform(tmp_path / "home with a space", external=external_servers) as running:
         yield running
 
 

@@ -40,8 +40,8 @@ PREFORK = """
 import os, signal, sys
 pid = os.fork()
 if pid:
-    with open(sys.argv[1], "w") as out:
-        out.write(str(pid))
+    with open(sys.argv[1], "a") as out:
+        out.write(f"{pid}\\n")
 while True:
     signal.pause()
 """
@@ -318,19 +318,28 @@ def test_the_status_file_tells_restarts_and_reasons(run: Run) -> None:
     run.until(told)
 
 
-def test_what_a_killed_supervisor_left_is_found_and_ended(run: Run) -> None:
-    run.start(part(run, "web"), part(run, "worker", code=PREFORK))
-    run.until(run.supervisor.is_all_well)
-    children = {name: child.identity for name, child in run.supervisor.children().items()}
+@pytest.fixture
+def orphans(run: Run) -> Iterator[dict[str, Child]]:
+    """Children that nobody watches, noted in the endpoints file of the home."""
+    parts = [part(run, "web", code=DEAF), part(run, "worker", code=PREFORK)]
+    children = {member.name: Child(member, log_file=run.home.log_file(member.name)) for member in parts}
     run.home.write_endpoints(
         Endpoints(
             database_url="postgresql://me@db/x",
             dagster_database_url="postgresql://me@db/y",
-            children={name: process.pid for name, process in children.items()},
-            children_started_at={name: process.created_at for name, process in children.items()},
+            children={name: child.pid for name, child in children.items()},
+            children_started_at={name: child.identity.created_at for name, child in children.items()},
         )
     )
-    # The supervisor of this test would put them back; as a killed one it must not.
-    run.supervisor._may_start = lambda _: False  # type: ignore[method-assign,assignment]
-    assert sorted(stop_leftovers(run.home)) == ["web", "worker"]
-    assert not [process for process in children.values() if is_alive(process)]
+    yield children
+    for child in children.values():
+        child.kill()
+
+
+def test_what_a_killed_supervisor_left_is_found_and_ended(run: Run, orphans: dict[str, Child]) -> None:
+    run.until(lambda: bool(run.lines()))
+    member = ProcessId.of(int(run.lines()[0]))
+    assert member is not None
+    assert sorted(stop_leftovers(run.home, grace_seconds=0.5)) == ["web", "worker"]
+    run.until(lambda: not is_alive(member))
+    assert all(child.exit_code() is not None for child in orphans.values())

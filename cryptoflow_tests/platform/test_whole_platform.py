@@ -7,8 +7,14 @@ import json
 import pytest
 
 from cryptoflow_tests.running_platform import RunningPlatform, wait_for
+from cryptoflow_tests.tiers import GIVEN
 
-CHILDREN = ("postgres", "valkey", "simulator", "code-server", "webserver", "daemon", "worker-1")
+EMBEDDED = [
+    part
+    for part, setting in (("postgres", "CRYPTOFLOW_DATABASE_URL"), ("valkey", "CRYPTOFLOW_REDIS_URL"))
+    if not GIVEN[setting]
+]
+CHILDREN = [*EMBEDDED, "simulator", "code-server", "webserver", "daemon", "worker-1"]
 HEALED_WITHIN_SECONDS = 30.0
 FIRST_ROWS_WITHIN_SECONDS = 120.0
 # Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.

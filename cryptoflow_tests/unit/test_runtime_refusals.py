@@ -11,7 +11,7 @@ from cryptoflow.runtime import disk, unprivileged
 from cryptoflow.runtime.bootstrap import administrator_sql, dagster_url_beside
 from cryptoflow.runtime.disk import explain_os_error
 from cryptoflow.runtime.external import DatabaseMissingError, explain_connect_error
-from cryptoflow.runtime.postgres import explain_server_output
+from cryptoflow.runtime.server_output import explain_server_output
 from cryptoflow.runtime.urls import parse_database_url
 
 URL = "postgresql://me:hunter2@db.example:5433/market"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 
 import numpy as np
@@ -117,14 +118,14 @@ def test_now_and_then_a_node_shows_blocks_that_are_abandoned(chain: BitcoinChain
     depths = set()
     last = chain.tip(NOON)
     fell = 0
-    for step in range(1, 30_000):
-        tip = chain.tip(NOON + 45.0 * step)
+    for step in range(1, 35_000):
+        tip = chain.tip(NOON + 60.0 * step)
         fell += tip.height < last.height
         assert last.height - tip.height <= 2
         if tip.stale:
             depths.add(tip.stale)
             assert tip.block_hash != chain.hash_of(tip.height)
-            assert tip.height - tip.stale == chain.height(NOON + 45.0 * step)
+            assert tip.height - tip.stale == chain.height(NOON + 60.0 * step)
         else:
             assert tip.block_hash == chain.hash_of(tip.height)
         last = tip
@@ -219,7 +220,7 @@ def test_the_retarget_is_estimated_from_the_epoch_so_far(chain: BitcoinChain) ->
 def test_a_sampled_history_has_some_1500_even_points(source: DaySource) -> None:
     points = chart_points(CHARTS["n-transactions"], source, first_day=0, last_day=YESTERDAY)
     assert 1_200 <= len(points) <= 1_600
-    assert {later[0] - earlier[0] for earlier, later in zip(points, points[1:], strict=False)} == {4 * DAY_SECONDS}
+    assert {later[0] - earlier[0] for earlier, later in itertools.pairwise(points)} == {4 * DAY_SECONDS}
     assert points[-1][0] == YESTERDAY * DAY_SECONDS
 
 

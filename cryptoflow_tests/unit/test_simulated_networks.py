@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_the_newest_epoch_is_not_final_yet() -> None:
 
 def test_slots_only_grow_by_about_two_and_a_half_a_second(cluster: SolanaCluster) -> None:
     slots = [cluster.slot(NOW + 10.0 * step) for step in range(5_000)]
-    assert all(later > earlier for earlier, later in zip(slots, slots[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(slots))
     assert (slots[-1] - slots[0]) / 49_990 == pytest.approx(1 / 0.41, rel=0.1)
     assert cluster.block_height(NOW) < cluster.slot(NOW)
 
@@ -147,7 +148,7 @@ def test_slots_only_grow_by_about_two_and_a_half_a_second(cluster: SolanaCluster
 def test_samples_tile_the_minutes(cluster: SolanaCluster) -> None:
     samples = cluster.samples(NOW, 720)
     assert len(samples) == 720
-    for newer, older in zip(samples, samples[1:], strict=False):
+    for newer, older in itertools.pairwise(samples):
         assert newer["slot"] - newer["numSlots"] == older["slot"]
     unknown = sum(sample["numNonVoteTransactions"] is None for sample in samples)
     assert 0 < unknown < 40

@@ -10,10 +10,7 @@ INSERT INTO ops.api_usage_stats AS usage (
     failed_calls,
     rate_limited_calls,
     credits_used,
-    total_response_ms,
-    peak_calls_per_minute,
-    current_minute,
-    calls_in_minute
+    total_response_ms
 )
 VALUES (
     %(provider)s,
@@ -23,10 +20,7 @@ VALUES (
     (%(outcome)s = 'failed')::int,
     (%(outcome)s = 'limited')::int,
     %(credits)s,
-    %(elapsed_ms)s,
-    1,
-    date_bin('1 minute', %(started_at)s::timestamptz, 'epoch'),
-    1
+    %(elapsed_ms)s
 )
 ON CONFLICT (provider, date) DO UPDATE
     SET
@@ -36,17 +30,4 @@ ON CONFLICT (provider, date) DO UPDATE
         rate_limited_calls = usage.rate_limited_calls + excluded.rate_limited_calls,
         credits_used = usage.credits_used + excluded.credits_used,
         total_response_ms = usage.total_response_ms + excluded.total_response_ms,
-        peak_calls_per_minute = greatest(
-            usage.peak_calls_per_minute,
-            CASE
-                WHEN usage.current_minute = excluded.current_minute THEN usage.calls_in_minute + 1
-                ELSE 1
-            END
-        ),
-        calls_in_minute = CASE
-            WHEN usage.current_minute = excluded.current_minute THEN usage.calls_in_minute + 1
-            WHEN usage.current_minute > excluded.current_minute THEN usage.calls_in_minute
-            ELSE 1
-        END,
-        current_minute = greatest(usage.current_minute, excluded.current_minute),
         updated_at = now();

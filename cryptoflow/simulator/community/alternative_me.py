@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cryptoflow.simulator.market.model import Market
     from cryptoflow.simulator.world import World
 
+_MAX_DIGITS: Final = 9
 _DATE_FORMATS: Final = {"us": "%m-%d-%Y", "cn": "%Y-%m-%d", "kr": "%Y-%m-%d", "world": "%d-%m-%Y"}
 
 
@@ -29,7 +30,7 @@ def routes(world: World) -> list[BaseRoute]:
 
 def _index(request: Request, world: World) -> SimResponse:
     text = request.query_params.get("limit", "1")
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MAX_DIGITS:
         return SimResponse(body=_envelope([], error="Invalid value for limit."), status=400)
     date_format = _DATE_FORMATS.get(request.query_params.get("date_format", ""))
     rows = index_rows(world.market, world.clock.now(), limit=int(text), date_format=date_format)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 DEFAULT_PAGE_SIZE: Final = 30
 MAX_PAGE_SIZE: Final = 100
 WEEKS: Final = 52
+_MAX_DIGITS: Final = 9
 _REMEMBERED: Final = 4_096
 _DOCS: Final = "https://docs.github.com/rest"
 Answer = Callable[["Request", "World", Repository], SimResponse]
@@ -217,7 +218,7 @@ def participation(repository: Repository, now: float) -> dict[str, list[int]]:
 def _page_of(request: Request) -> tuple[int, int]:
     def positive(name: str, default: int) -> int:
         text = request.query_params.get(name, "")
-        return max(1, int(text)) if text.isdecimal() else default
+        return max(1, int(text)) if text.isdecimal() and len(text) <= _MAX_DIGITS else default
 
     return positive("page", 1), min(MAX_PAGE_SIZE, positive("per_page", DEFAULT_PAGE_SIZE))
 

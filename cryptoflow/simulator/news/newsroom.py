@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cryptoflow.simulator.market.noise import stable_key, uniform
-from cryptoflow.simulator.news.stories import DAY_SECONDS, NewsWire, Story, news_wire
+from cryptoflow.simulator.news.stories import DAY_SECONDS, MAX_STORIES_PER_DAY, NewsWire, Story, news_wire
 from cryptoflow.simulator.news.wording import Telling, slug_of, tell, update_paragraph
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Newsroom:
 
     def find(self, number: int, now: float) -> Item | None:
         """The item of a story, also after it has left the front page; None before it is published."""
-        story = self._wire.story(number) if number > 0 else None
+        story = self._wire.story(number) if number <= _last_number(now) else None
         if story is None or self._published_at(story, now) is None:
             return None
         return self._item(story, now)
@@ -146,6 +146,11 @@ class Newsroom:
             published_at=second if is_changed and second is not None else first,
             update=update_paragraph(story, self.desk.feed) if is_changed else None,
         )
+
+
+def _last_number(now: float) -> int:
+    """No story of today or before has a higher one."""
+    return int(now // DAY_SECONDS + 1) * MAX_STORIES_PER_DAY
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ which feed tells it and when (newsroom.py).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cryptoflow.simulator.market.noise import FloatArray, stable_key, uniform
+from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.news.names import AUTHORITIES, FIRMS, PEOPLE, PLACES
 from cryptoflow.simulator.onchain.bitcoin_chain import EPOCH_BLOCKS, bitcoin_chain
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS: Final = 86_400
 HOUR_SECONDS: Final = 3_600
+FIRST_DAY: Final = int(instant("2013-06-01T00:00:00") // DAY_SECONDS)
 MAX_STORIES_PER_DAY: Final = 128
+_KEPT_DAYS: Final = 24
 _WATCHED_ASSETS: Final = 62
 _LARGE_ASSETS: Final = 2
 _LARGE_MOVE: Final = 0.035
@@ -80,7 +84,10 @@ class NewsWire:
     def __init__(self, market: Market) -> None:
         self._market = market
         self._seed = market.seed
-        self._of_day = lru_cache(maxsize=10)(self._make_day)
+        self._of_day = lru_cache(maxsize=_KEPT_DAYS)(self._make_day)
+        self._events_of_day: dict[int, list[SimEvent]] = defaultdict(list)
+        for event in market.universe.events():
+            self._events_of_day[int(event.at // DAY_SECONDS)].append(event)
 
     def stories_of_day(self, day: int) -> tuple[Story, ...]:
         """Every story of a day (days since the epoch), in order of time."""
@@ -89,6 +96,8 @@ class NewsWire:
     def story(self, number: int) -> Story | None:
         """The story of that number."""
         day, place = divmod(number, MAX_STORIES_PER_DAY)
+        if day < FIRST_DAY:
+            return None
         stories = self.stories_of_day(day)
         return next((story for story in stories if story.place == place), None)
 
@@ -144,10 +153,8 @@ class NewsWire:
                 yield _Draft(kind=kind, at=at, asset_indices=(0,), facts=facts)
 
     def _events(self, day: int) -> Iterator[_Draft]:
-        start = float(day * DAY_SECONDS)
-        for event in self._market.universe.events():
-            if start <= event.at < start + DAY_SECONDS:
-                yield self._event(event)
+        for event in self._events_of_day.get(day, ()):
+            yield self._event(event)
 
     def _event(self, event: SimEvent) -> _Draft:
         at = event.at + self._jitter("event", int(event.at), event.asset_index, 900.0)
@@ -183,8 +190,7 @@ class NewsWire:
                 kind, reach = _noise_kind(draw[2 + turn])
                 asset = assets[int(draw[5 + turn] ** 1.7 * min(reach, len(assets)))]
                 at = day * DAY_SECONDS + hour * HOUR_SECONDS + draw[8 + turn] * (HOUR_SECONDS - 1)
-                facts = self._figures(asset, at) if asset.listed_at <= at - DAY_SECONDS else _names(asset)
-                yield _Draft(kind=kind, at=float(int(at)), asset_indices=(asset.index,), facts=facts)
+                yield _Draft(kind=kind, at=float(int(at)), asset_indices=(asset.index,), facts=self._figures(asset, at))
 
     def _jitter(self, *parts: str | int | float) -> float:
         *names, width = parts
@@ -209,16 +215,19 @@ class NewsWire:
         }
 
     def _figures(self, asset: SimAsset, at: float) -> dict[str, str]:
-        series = self._market.series(asset.index, [at - DAY_SECONDS, at])
-        change = (float(series.price_usd[1]) / float(series.price_usd[0]) - 1.0) * 100
-        if not np.isfinite(change):
+        before, price = self._market.prices_usd(asset.index, np.array([at - DAY_SECONDS, at])).tolist()
+        if asset.listed_at > at - DAY_SECONDS:
             return _names(asset)
+        change = (price / before - 1.0) * 100
+        supply = float(self._market.circulating_supply(asset.index, np.array([at]))[0])
+        hours = int(at // HOUR_SECONDS) - np.arange(24)
+        volume = float(self._market.hour_volumes_usd(asset.index, hours).sum())
         return _names(asset) | {
-            "price": money(float(series.price_usd[1])),
+            "price": money(price),
             "change": f"{abs(change):.1f}",
             "signed_change": f"{change:+.1f}",
-            "cap": money(float(series.market_cap_usd[1])),
-            "volume": money(float(series.volume_24h_usd[1])),
+            "cap": money(price * supply),
+            "volume": money(volume),
         }
 
 

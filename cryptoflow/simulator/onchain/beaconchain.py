@@ -39,6 +39,7 @@ _STAKED_KNOTS: Final = (
 )
 _USUAL_SHARE: Final = 0.75
 _NULL_SHARE: Final = 0.02
+_MAX_DIGITS: Final = 12
 
 
 def routes(world: World) -> list[BaseRoute]:
@@ -172,7 +173,7 @@ def epoch_row(seed: int, epoch: int, now: float) -> dict[str, Any]:
 def _number(text: str, newest: int) -> int | None:
     if text == "latest":
         return newest
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _wrapped(row: dict[str, Any], *, usually_list: bool, key: str, time_key: str) -> SimResponse:

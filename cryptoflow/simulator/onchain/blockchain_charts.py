@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BITCOIN_INDEX: Final = 0
 MAX_SAMPLED_POINTS: Final = 1_600
 QUEUE_STEP_SECONDS: Final = 900
-_SPAN: Final = re.compile(r"(\d+)\s*(minute|hour|day|week|month|year)s?")
+_SPAN: Final = re.compile(r"(\d{1,6})\s*(minute|hour|day|week|month|year)s?")
 _UNIT_SECONDS: Final = {
     "minute": 60,
     "hour": 3_600,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio.to_thread
+import msgspec
 import numpy as np
 
 from cryptoflow.simulator.market.noise import stable_key, uniform
@@ -127,7 +127,7 @@ def _json(chart: Chart, points: list[tuple[int, float]], request: Request) -> Si
     if request.query_params.get("metadata") != "false":
         period = "minute" if _is_fine(points) else "day"
         body |= {"name": chart.title, "unit": chart.unit, "period": period, "description": chart.description}
-    body["values"] = [{"x": at, "y": _as_written(value)} for at, value in points]
+    body["values"] = [{"x": at, "y": msgspec.Raw(_written(value).encode())} for at, value in points]
     headers = {"access-control-allow-origin": "*"} if request.query_params.get("cors") == "true" else {}
     return SimResponse(
         body=body,
@@ -140,16 +140,16 @@ def _is_fine(points: list[tuple[int, float]]) -> bool:
     return len(points) > 1 and points[1][0] - points[0][0] < DAY_SECONDS
 
 
-def _as_written(value: float) -> float | Decimal:
-    """Large values stand in scientific notation."""
+def _written(value: float) -> str:
+    """The number as text; large ones in scientific notation."""
     if abs(value) < _SCIENTIFIC_FROM:
-        return value
+        return repr(value)
     mantissa, _, exponent = f"{value:.15E}".partition("E")
-    return Decimal(f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}")
+    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent)}"
 
 
 def _csv(points: list[tuple[int, float]]) -> SimResponse:
-    lines = [f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S},{_as_written(value)}\n" for at, value in points]
+    lines = [f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S},{_written(value)}\n" for at, value in points]
     return SimResponse(text="".join(lines), media_type="text/csv")
 
 

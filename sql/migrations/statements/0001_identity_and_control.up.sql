@@ -89,8 +89,6 @@ CREATE TABLE ops.api_usage_stats (
     total_response_ms BIGINT DEFAULT '0' NOT NULL,
     average_response_time INTEGER GENERATED ALWAYS AS ((total_response_ms / nullif(total_calls, 0))::INTEGER) STORED,
     peak_calls_per_minute INTEGER DEFAULT '0' NOT NULL,
-    current_minute TIMESTAMP WITH TIME ZONE,
-    calls_in_minute INTEGER DEFAULT '0' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_api_usage_stats PRIMARY KEY (id),
@@ -101,8 +99,7 @@ CREATE TABLE ops.api_usage_stats (
     CONSTRAINT ck_api_usage_stats_rate_limited_calls CHECK (rate_limited_calls >= 0),
     CONSTRAINT ck_api_usage_stats_credits_used CHECK (credits_used >= 0),
     CONSTRAINT ck_api_usage_stats_total_response_ms CHECK (total_response_ms >= 0),
-    CONSTRAINT ck_api_usage_stats_peak_calls_per_minute CHECK (peak_calls_per_minute >= 0),
-    CONSTRAINT ck_api_usage_stats_calls_in_minute CHECK (calls_in_minute >= 0)
+    CONSTRAINT ck_api_usage_stats_peak_calls_per_minute CHECK (peak_calls_per_minute >= 0)
 );
 COMMENT ON TABLE ops.api_usage_stats IS 'Calls to each provider by UTC day: the truth about quotas.';
 COMMENT ON COLUMN ops.api_usage_stats.id IS 'Surrogate key.';
@@ -116,8 +113,6 @@ COMMENT ON COLUMN ops.api_usage_stats.credits_used IS 'Cost, in the provider''s 
 COMMENT ON COLUMN ops.api_usage_stats.total_response_ms IS 'Sum of response times.';
 COMMENT ON COLUMN ops.api_usage_stats.average_response_time IS 'Mean response time.';
 COMMENT ON COLUMN ops.api_usage_stats.peak_calls_per_minute IS 'Most calls within one minute.';
-COMMENT ON COLUMN ops.api_usage_stats.current_minute IS 'Minute that `calls_in_minute` counts.';
-COMMENT ON COLUMN ops.api_usage_stats.calls_in_minute IS 'Calls so far in `current_minute`.';
 COMMENT ON COLUMN ops.api_usage_stats.created_at IS 'When the row was written.';
 COMMENT ON COLUMN ops.api_usage_stats.updated_at IS 'When the row last changed.';
 
@@ -307,7 +302,9 @@ COMMENT ON COLUMN market.asset_aliases.recorded_at IS 'When the row became visib
 -- The role that readers act as: it sees everything but `auth` and can change nothing.
 DO $$
 BEGIN
-    CREATE ROLE cryptoflow_reader NOLOGIN;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'cryptoflow_reader') THEN
+        CREATE ROLE cryptoflow_reader NOLOGIN NOINHERIT;
+    END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END
