@@ -37,8 +37,9 @@ def rows(database_url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 ALIASES = (
-    "SELECT slug, kind, alias, valid_from, valid_to FROM market.asset_aliases JOIN market.assets USING (asset_id)"
-    " WHERE provider = 'coingecko' ORDER BY slug, kind, valid_from"
+    "SELECT slug, known.kind, alias, valid_from, valid_to FROM market.asset_aliases AS known"
+    " JOIN market.assets USING (asset_id)"
+    " WHERE provider = 'coingecko' ORDER BY slug, known.kind, valid_from"
 )
 
 

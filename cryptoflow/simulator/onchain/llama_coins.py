@@ -63,7 +63,8 @@ def _answer(text: str, world: World, at: int) -> SimResponse:
     keys = [key for key in text.split(",") if key]
     if len(keys) > MAX_KEYS:
         return SimResponse(body={"message": f"Too many coins, at most {MAX_KEYS}"}, status=413)
-    by_address = _by_address(world, at)
+    needs_addresses = any(not key.startswith("coingecko:") for key in keys)
+    by_address = _by_address(world, at) if needs_addresses else {}
     coins = {key: _coin(asset, world, at) for key in keys if (asset := _find(key, world, at, by_address)) is not None}
     return SimResponse(body={"coins": coins}, shape=_SHAPE)
 

@@ -1,0 +1,75 @@
+"""`python -m bench`: measure, show, and with --write keep. What does not belong here: measuring itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.benches import find_benches
+from bench.results import RESULTS_FILE, Result, table_of, write_results
+from bench.room import open_room
+from bench.runner import measure
+from cryptoflow.errors import CryptoflowError, UsageError
+
+FULL_SIZE: Final = 1.0
+LEAST_ROUNDS: Final = 5
+QUICK_SIZE: Final = 0.1
+QUICK_ROUNDS: Final = 1
+EXIT_ERROR: Final = 2
+
+
+def main() -> None:
+    """Run the command line; exit 2 with one clear sentence when it cannot be done."""
+    try:
+        typer.run(command)
+    except CryptoflowError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
+        sys.exit(EXIT_ERROR)
+
+
+def command(
+    only: Annotated[str | None, typer.Option(help="Only this bench, or the benches of this file.")] = None,
+    size: Annotated[float | None, typer.Option(help="So many times the full size; 0.1 is a tenth.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often each side works.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One round at a tenth of the size: does it run at all?")
+    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Keep the results of this full run in results.json.")] = False,
+) -> None:
+    """Measure the real code paths, with their peers and limits beside them in the same run."""
+    size = (QUICK_SIZE if quick else FULL_SIZE) if size is None else size
+    rounds = (QUICK_ROUNDS if quick else LEAST_ROUNDS) if rounds is None else rounds
+    if size <= 0:
+        raise UsageError(f"A size of {size:g} is none.", cure="Give a factor above 0.")
+    if write and (only is not None or size != FULL_SIZE or rounds < LEAST_ROUNDS):
+        raise UsageError(
+            "Only a full run is kept: all benches, at full size, in five rounds or more.",
+            cure="Leave out --only, --size and --quick, or --write.",
+        )
+    results = run(only=only, size=size, rounds=rounds)
+    Console().print(table_of(results))
+    if write:
+        write_results(results)
+        Console(stderr=True).print(f"Written to {RESULTS_FILE}.")
+
+
+def run(*, only: str | None = None, size: float, rounds: int) -> list[Result]:
+    """Measure, showing progress."""
+    benches = find_benches(only)
+    results: list[Result] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress, open_room() as room:
+        for bench in benches:
+            task = progress.add_task(f"{bench.name}: {bench.items_at(size):,} {bench.about}", total=rounds)
+            results += measure(
+                bench, room, size=size, rounds=rounds, after_round=lambda task=task: progress.advance(task)
+            )
+    return results
+
+
+if __name__ == "__main__":
+    main()

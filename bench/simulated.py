@@ -1,0 +1,92 @@
+"""Answers of the simulated CoinGecko, in memory: the bytes that its server would send, without a server.
+
+What does not belong here: reading them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+from cryptoflow.simulator.clock import SimClock
+from cryptoflow.simulator.coingecko.lists import coins_list
+from cryptoflow.simulator.coingecko.markets import coins_markets
+from cryptoflow.simulator.responses import Handler, SimResponse, content_of
+from cryptoflow.simulator.world import World, make_world
+from cryptoflow.sources.ledger import RawAnswer
+
+STARTS_AT: Final = datetime(2026, 5, 1, tzinfo=UTC)
+MINUTE_SECONDS: Final = 60.0
+# Some assets of the universe are not listed yet, or no more.
+SPARE_SHARE: Final = 1.1
+SPARE_COUNT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCoinGecko:
+    """One frozen market of at least `listed` assets."""
+
+    world: World
+
+    @classmethod
+    def with_assets(cls, listed: int) -> SimulatedCoinGecko:
+        """A market in which at least so many assets are listed."""
+        clock = SimClock(now=STARTS_AT.timestamp())
+        clock.set(freeze=True)
+        return cls(make_world(asset_count=int(listed * SPARE_SHARE) + SPARE_COUNT, clock=clock))
+
+    def coins(self) -> RawAnswer:
+        """The full list."""
+        return self._answer("coins/list", coins_list, include_platform="true")
+
+    def full_pages(self, per_page: int) -> Iterator[RawAnswer]:
+        """Full pages of the market list without end: when the assets of a minute are used up, the next minute's."""
+        start = STARTS_AT.timestamp()
+        listed = len(self.world.market.assets(start))
+        for minute in itertools.count():
+            self.world.clock.set(now=start + minute * MINUTE_SECONDS)
+            for page in range(1, listed // per_page + 1):
+                yield self._answer(
+                    "coins/markets",
+                    coins_markets,
+                    vs_currency="usd",
+                    order="market_cap_desc",
+                    price_change_percentage="1h,24h,7d",
+                    precision="full",
+                    per_page=str(per_page),
+                    page=str(page),
+                )
+
+    def _answer(self, endpoint: str, handler: Handler, **params: str) -> RawAnswer:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": f"/api/v3/{endpoint}",
+            "query_string": urlencode(params).encode(),
+            "headers": [],
+            "scheme": "http",
+            "server": ("simulator", 80),
+        }
+        said = handler(Request(scope), self.world)
+        assert isinstance(said, SimResponse)
+        body = content_of(said)
+        return RawAnswer(
+            provider="coingecko",
+            endpoint=endpoint,
+            url_redacted=f"http://simulator/api/v3/{endpoint}",
+            params=params,
+            status=said.status,
+            headers={"content-type": said.media_type},
+            body=body,
+            fetched_at=datetime.fromtimestamp(self.world.clock.now(), UTC),
+            elapsed_ms=0,
+            attempts=1,
+            payload_sha256=hashlib.sha256(body).digest(),
+        )

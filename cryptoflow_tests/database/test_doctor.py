@@ -1,0 +1,239 @@
+"""The doctor on real servers: well, half broken and dead ones, each with its cure and the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from cryptoflow.cli.main import app
+from cryptoflow.ops.doctor import examine, look_at_disk
+from cryptoflow.ops.finding import Finding
+from cryptoflow.runtime.heartbeat import Heartbeat
+from cryptoflow.runtime.urls import with_database
+from cryptoflow.settings import load_settings
+from cryptoflow.sources.breaker import Circuit, breaker_key
+from cryptoflow.sources.ledger import ProviderCall
+from cryptoflow.sources.providers import provider_from_settings
+from cryptoflow.warehouse.collections import Outcome, close_collection, open_collection
+from cryptoflow.warehouse.migrations import migrate_down
+from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.usage import PostgresLedger
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRYPTOFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str) -> str:
+    """Both servers, set as external ones, with a worker that beats and a collection that went well."""
+    monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", database_url)
+    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
+    Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
+    collect(database_url, Outcome(status="completed", processed=5))
+    return database_url
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port that is taken by nobody who listens."""
+    with closing(socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def collect(database_url: str, outcome: Outcome, *, provider: str = "coingecko") -> None:
+    opened = open_collection(
+        database_url, collection_type="complete", dataset="market.assets", provider=provider
+    )
+    with transaction(database_url) as connection:
+        close_collection(connection, opened, outcome)
+
+
+def doctor() -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """Exit code, and what the command says by subject. Nothing runs in the home, which is always a finding."""
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    by_subject: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(result.stdout):
+        by_subject.setdefault(finding["subject"], []).append(finding)
+    (platform,) = by_subject.pop("platform")
+    assert (platform["state"], platform["cure"]) == ("broken", "Start it with `cryptoflow up`.")
+    return result.exit_code, by_subject
+
+
+def states(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+    return {subject: [finding["state"] for finding in findings] for subject, findings in found.items()}
+
+
+def test_servers_that_are_well(servers: str) -> None:
+    code, found = doctor()
+    assert states(found) == {
+        "settings": ["ok"],
+        "disk": ["ok"],
+        "database": ["ok"],
+        "cache": ["ok"],
+        "workers": ["ok"],
+        "providers": ["ok"],
+        "market.assets from coingecko": ["ok"],
+    }
+    assert "PostgreSQL 18." in found["database"][0]["what"]
+    assert "worker-1@here" in found["workers"][0]["what"]
+    assert code == 1, "nothing runs in the home"
+
+
+def test_findings_for_people_and_the_exit_code(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = CliRunner().invoke(app, ["doctor"])
+    assert told.exit_code == 1
+    assert "nothing runs in" in told.output
+    well = [Finding(subject="[disk]", state="ok", what="[/] 5 GiB free"), Finding(subject="x", state="warning", what="y")]
+    monkeypatch.setattr("cryptoflow.ops.doctor.examine", lambda _: well)
+    told = CliRunner().invoke(app, ["doctor"])
+    assert told.exit_code == 0
+    assert "[disk]" in told.output
+    assert "[/] 5 GiB free" in told.output
+
+
+def test_a_missing_migration(servers: str) -> None:
+    migrate_down(servers, "base")
+    code, found = doctor()
+    assert code == 1
+    assert states(found)["database"] == ["ok", "broken"]
+    assert found["database"][1]["what"] == "migrations are missing: 0001_identity_and_control"
+    assert "cryptoflow migrate up" in found["database"][1]["cure"]
+
+
+def test_a_cache_that_does_not_answer(servers: str, monkeypatch: pytest.MonkeyPatch, dead_port: int) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", f"redis://:s3cret@127.0.0.1:{dead_port}/0")
+    code, found = doctor()
+    assert code == 1
+    assert states(found)["cache"] == ["broken"]
+    assert "does not answer" in found["cache"][0]["what"]
+    assert "CRYPTOFLOW_REDIS_URL" in found["cache"][0]["cure"]
+    assert (states(found)["database"], states(found)["providers"]) == (["ok"], ["ok"])
+    assert "s3cret" not in str(found)
+
+
+def test_a_database_that_does_not_answer(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch, dead_port: int
+) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", f"postgresql://me:s3cret@127.0.0.1:{dead_port}/x")
+    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
+    code, found = doctor()
+    assert code == 1
+    assert [states(found)[subject] for subject in ("database", "providers", "collections")] == [["broken"]] * 3
+    assert "does not answer" in found["database"][0]["what"]
+    assert states(found)["cache"] == ["ok"]
+    assert "s3cret" not in str(found)
+
+
+@pytest.mark.parametrize("url", ["mysql://me:s3cret@db/x", "nonsense", "postgresql://me:s3cret@db:port/x"])
+def test_a_url_that_is_none(url: str, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", url)
+    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
+    code, found = doctor()
+    assert code == 1
+    assert states(found)["database"] == ["broken"]
+    assert "CRYPTOFLOW_DATABASE_URL" in found["database"][0]["what"]
+    assert "s3cret" not in str(found)
+
+
+def test_a_database_that_is_not_made_yet(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", with_database(servers, "not_made_yet"))
+    code, found = doctor()
+    assert code == 1
+    assert "broken" in states(found)["database"]
+    assert "not_made_yet" in str(found["database"])
+
+
+def test_workers_that_do_not_beat(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_WORKERS", "2")
+    _, found = doctor()
+    assert states(found)["workers"] == ["broken"]
+    assert found["workers"][0]["what"] == "1 of 2 workers beat; runs wait in the queue"
+
+
+def test_a_cache_that_may_lose_what_must_stay(servers: str, valkey_url: str) -> None:
+    with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+        before = {name: client.config_get(name)[name] for name in ("maxmemory-policy", "appendonly")}
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("appendonly", "no")
+        try:
+            _, found = doctor()
+        finally:
+            for name, value in before.items():
+                client.config_set(name, value)
+    assert states(found)["cache"] == ["ok", "warning", "warning"]
+    assert "allkeys-lru" in found["cache"][1]["what"]
+    assert "appendonly" in found["cache"][2]["cure"]
+
+
+def test_collections_that_failed_or_never_were(servers: str) -> None:
+    collect(servers, Outcome(status="failed", error="It broke. Mend it."), provider="coinmarketcap")
+    _, found = doctor()
+    (failed,) = found["market.assets from coinmarketcap"]
+    assert failed["state"] == "broken"
+    assert "It broke. Mend it." in failed["what"]
+    with psycopg.connect(servers) as connection:
+        connection.execute("DELETE FROM ops.collection_status")
+    _, found = doctor()
+    assert states(found)["collections"] == ["warning"]
+
+
+def test_only_the_newest_collection_counts(servers: str) -> None:
+    collect(servers, Outcome(status="failed", error="It broke."))
+    collect(servers, Outcome(status="completed"))
+    _, found = doctor()
+    assert states(found)["market.assets from coingecko"] == ["ok"]
+
+
+def test_calls_that_failed_lately(servers: str) -> None:
+    ledger, now = PostgresLedger(servers), datetime.now(UTC)
+    failures = [(timedelta(minutes=9), "older"), (timedelta(minutes=5), "newest"), (timedelta(hours=2), "too old")]
+    for age, error in [*failures, (timedelta(minutes=1), None)]:
+        ledger.record_call(
+            ProviderCall(
+                provider="coingecko", endpoint="x", started_at=now - age, elapsed_ms=1, status=None, credits=1, attempt=1,
+                outcome="failed" if error else "ok", error=error,
+            )
+        )  # fmt: skip
+    _, found = doctor()
+    (told,) = found["coingecko"]
+    assert (told["state"], told["what"]) == ("warning", "2 of 3 calls failed in the last hour; the last: newest")
+
+
+def test_a_provider_that_is_left_alone(servers: str, valkey_url: str) -> None:
+    key = breaker_key(provider_from_settings(load_settings(), "coingecko"))
+    state = '{"state": "open", "failures": 12, "openings": 1, "until": 4102444800.0, "last_error": "HTTP 503"}'
+    with redis.Redis.from_url(valkey_url) as client:
+        client.set(key, state)
+    assert Circuit.__struct_fields__[:3] == ("state", "failures", "openings")
+    _, found = doctor()
+    (told,) = found["coingecko"]
+    assert (told["state"], told["what"]) == ("broken", "left alone after 12 failures in a row: HTTP 503")
+
+
+def test_a_variable_that_is_no_setting(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_WORKRES", "2")
+    _, found = doctor()
+    assert (found["settings"][0]["state"], found["settings"][0]["cure"]) == ("warning", "Did you mean CRYPTOFLOW_WORKERS?")
+
+
+def test_a_full_disk(servers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("cryptoflow.ops.doctor.LEAST_FREE_BYTES", 10**18)
+    (told,) = look_at_disk(tmp_path / "not" / "made" / "yet")
+    assert (told.state, f"free in {tmp_path}" in told.what) == ("broken", True)
+    assert [finding.state for finding in examine(load_settings()) if finding.subject == "disk"] == ["broken"]
