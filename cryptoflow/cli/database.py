@@ -38,7 +38,7 @@ def up(revision: Annotated[str, typer.Argument(help="Where to stop.")] = "head",
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse import migrations
 
-    with database_for_command(load_settings(home=home)) as endpoints:
+    with database_for_command(load_settings(home=home), migrate=False) as endpoints:
         migrations.migrate_up(endpoints.database_url, revision)
         _say_current(migrations.current(endpoints.database_url))
 
@@ -55,7 +55,7 @@ def down(
 
     if not yes:
         typer.confirm(f"Everything made after {revision!r} is dropped with its data. Go on?", abort=True)
-    with database_for_command(load_settings(home=home)) as endpoints:
+    with database_for_command(load_settings(home=home), migrate=False) as endpoints:
         migrations.migrate_down(endpoints.database_url, revision)
         _say_current(migrations.current(endpoints.database_url))
 
@@ -66,7 +66,7 @@ def current(home: HomeOption = None) -> None:
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse import migrations
 
-    with database_for_command(load_settings(home=home)) as endpoints:
+    with database_for_command(load_settings(home=home), migrate=False) as endpoints:
         _say_current(migrations.current(endpoints.database_url))
 
 
@@ -76,7 +76,7 @@ def history(json: JsonOption = False, home: HomeOption = None) -> None:
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse import migrations
 
-    with database_for_command(load_settings(home=home)) as endpoints:
+    with database_for_command(load_settings(home=home), migrate=False) as endpoints:
         steps = migrations.history(endpoints.database_url)
     rows = [(step.version, step.name, step.applied_at) for step in steps]
     if json:

@@ -89,3 +89,21 @@ def test_the_charter_names_every_floor() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_opens_with_its_charter(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+# The runtime hands the environment on to the processes it starts; it reads nothing from it.
+MAY_TOUCH_THE_ENVIRONMENT = {"settings.py", "runtime/child.py"}
+
+
+def touches_the_environment(source: str) -> bool:
+    """Does the source read `os.environ` or `os.getenv`, by any spelling of the import?"""
+    names = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    names |= {name.rpartition(".")[2] for name in imported(source) if name.startswith("os.")}
+    return bool({"environ", "getenv", "environb"} & names)
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {str(path.relative_to(PACKAGE)) for path in MODULES if touches_the_environment(path.read_text())}
+    assert readers == MAY_TOUCH_THE_ENVIRONMENT
+    assert touches_the_environment("from os import environ")
+    assert touches_the_environment("import os\nos.getenv('X')")
