@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from cryptoflow.collect.catalog_listings import coingecko_listings, coinmarketcap_listings
+from cryptoflow.collect.quarantining import refused_in, refused_on, seen
 from cryptoflow.errors import PermanentError
 from cryptoflow.refine.identity import ProviderListing
 from cryptoflow.sources.coingecko import CoinGecko
 from cryptoflow.sources.coinmarketcap import CoinMarketCap
-from cryptoflow.sources.decode import BadRow
 from cryptoflow.sources.http import ProviderClient
-from cryptoflow.sources.pages import Collected, Page
 from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
 from cryptoflow.warehouse.quarantine import RefusedRow
 
@@ -27,22 +26,27 @@ INFO_BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class CatalogAnswer:
     """What one provider gave: its listing, the rows that did not decode, and what the walk over its pages saw."""
 
     listing: ProviderListing
     refused: Sequence[RefusedRow]
     details: dict[str, object]
 
+    @property
+    def listed(self) -> int:
+        """Assets that it lists."""
+        return len(self.listing.listings)
 
-async def ask_coingecko(client: ProviderClient, *, universe_size: int) -> Answered:
+
+async def ask_coingecko(client: ProviderClient, *, universe_size: int) -> CatalogAnswer:
     """The largest coins by market cap, and the list of all coins with their platforms."""
     coingecko = CoinGecko(client)
     markets = await coingecko.coins_markets(wanted=universe_size)
     coins = await coingecko.coins_list()
     _require(markets.rows, COINGECKO, "coins/markets")
     known = {coin.coingecko_id: coin for coin in coins.rows.good}
-    return Answered(
+    return CatalogAnswer(
         listing=ProviderListing(
             provider=COINGECKO,
             observed_at=datetime.now(UTC),
@@ -50,12 +54,15 @@ async def ask_coingecko(client: ProviderClient, *, universe_size: int) -> Answer
             # A list with holes cannot say what is gone.
             listed_keys=frozenset(known) if known and not coins.rows.bad else None,
         ),
-        refused=[*_refused_in(COINGECKO, markets), *_refused_on(COINGECKO, coins)],
-        details=_seen(markets),
+        refused=[
+            *refused_in(markets, dataset=DATASET, provider=COINGECKO),
+            *refused_on(coins, dataset=DATASET, provider=COINGECKO),
+        ],
+        details=seen(markets),
     )
 
 
-async def ask_coinmarketcap(client: ProviderClient, *, universe_size: int) -> Answered:
+async def ask_coinmarketcap(client: ProviderClient, *, universe_size: int) -> CatalogAnswer:
     """The map of all coins, and what the largest of them say about themselves."""
     coinmarketcap = CoinMarketCap(client)
     identities = await coinmarketcap.cryptocurrency_map()
@@ -66,7 +73,7 @@ async def ask_coinmarketcap(client: ProviderClient, *, universe_size: int) -> An
         await coinmarketcap.info(row.cmc_id for row in universe[start : start + INFO_BATCH])
         for start in range(0, len(universe), INFO_BATCH)
     ]
-    return Answered(
+    return CatalogAnswer(
         listing=ProviderListing(
             provider=COINMARKETCAP,
             observed_at=datetime.now(UTC),
@@ -74,10 +81,10 @@ async def ask_coinmarketcap(client: ProviderClient, *, universe_size: int) -> An
             listed_keys=frozenset(str(row.cmc_id) for row in active) if not identities.bad else None,
         ),
         refused=[
-            *_refused_in(COINMARKETCAP, identities),
-            *(row for page in pages for row in _refused_on(COINMARKETCAP, page)),
+            *refused_in(identities, dataset=DATASET, provider=COINMARKETCAP),
+            *(row for page in pages for row in refused_on(page, dataset=DATASET, provider=COINMARKETCAP)),
         ],
-        details=_seen(identities),
+        details=seen(identities),
     )
 
 
@@ -87,34 +94,3 @@ def _require(rows: Sequence[object], provider: str, endpoint: str) -> None:
             f"{provider} {endpoint} answered with no usable asset at all.",
             cure="The rows that were refused, if any, are in ops.quarantine; see also `cryptoflow doctor`.",
         )
-
-
-def _refused_in(provider: str, pages: Collected[Any]) -> list[RefusedRow]:
-    return [_refused(provider, bad.row, bad.payload_sha256) for bad in pages.bad]
-
-
-def _refused_on(provider: str, page: Page[Any]) -> list[RefusedRow]:
-    return [_refused(provider, row, page.answer.payload_sha256) for row in page.rows.bad]
-
-
-def _refused(provider: str, row: BadRow, payload_sha256: bytes) -> RefusedRow:
-    return RefusedRow(
-        dataset=DATASET,
-        provider=provider,
-        rule="decodes",
-        reason=row.reason,
-        row_text=row.raw,
-        payload_sha256=payload_sha256.hex(),
-    )
-
-
-def _seen(pages: Collected[Any]) -> dict[str, object]:
-    report = pages.report
-    return {
-        "pages": report.pages,
-        "stopped_by": report.stopped_by,
-        "duplicate_ids": [str(key) for key in report.duplicate_ids],
-        "repeated_pages": list(report.repeated_pages),
-        "short_pages": list(report.short_pages),
-        "missing_rows": report.missing_rows,
-    }

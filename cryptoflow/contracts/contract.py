@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
@@ -64,6 +64,8 @@ class Contract:
     cadence: Grain | None
     retention: Retention
     owner: str
+    partition: Literal["day", "month", "year"] | None = None
+    """How much of the clock one partition holds; None: not partitioned."""
 
 
 def column(
@@ -72,6 +74,7 @@ def column(
     comment: str,
     *items: SchemaItem,
     unit: str | None = None,
+    above: int | Decimal | None = None,
     minimum: int | Decimal | None = None,
     maximum: int | Decimal | None = None,
     one_of: Iterable[str] | None = None,
@@ -79,22 +82,69 @@ def column(
     **options: Any,
 ) -> sa.Column[Any]:
     """A column with its meaning. Bounds and choices also become CHECK constraints (see `table`)."""
-    info = {"unit": unit, "minimum": minimum, "maximum": maximum, "one_of": tuple(one_of) if one_of else None}
+    info = {
+        "unit": unit,
+        "above": above,
+        "minimum": minimum,
+        "maximum": maximum,
+        "one_of": tuple(one_of) if one_of else None,
+    }
     return sa.Column(name, kind, *items, comment=comment, info=info, nullable=nullable, **options)
 
 
 def table(name: str, contract: Contract, *items: SchemaItem, schema: str) -> sa.Table:
     """Register a contract. Each bounded column gets its CHECK constraint, named after the column."""
     columns = [item for item in items if isinstance(item, sa.Column)]
-    checks = [sa.CheckConstraint(rule, name=column.name) for column in columns if (rule := _rule(column))]
+    checks = [sa.CheckConstraint(rule, name=column.name) for column in columns if (rule := hard_rule(column))]
+    options: dict[str, Any] = {"postgresql_partition_by": f"RANGE ({contract.clock})"} if contract.partition else {}
     return sa.Table(
-        name, METADATA, *items, *checks, schema=schema, comment=contract.description, info={"contract": contract}
+        name,
+        METADATA,
+        *items,
+        *checks,
+        schema=schema,
+        comment=contract.description,
+        info={"contract": contract},
+        **options,
     )
 
 
-def _rule(column: sa.Column[Any]) -> str | None:
-    low, high, choices = (column.info[key] for key in ("minimum", "maximum", "one_of"))
+def revisions_of(facts: sa.Table) -> sa.Table:
+    """The table that keeps what rows of a fact table said before they were changed, from when to when."""
+    contract = contract_of(facts)
+    key = [column.name for column in facts.primary_key]
+    kept = [
+        sa.Column(column.name, column.type, comment=column.comment, info=column.info, nullable=column.nullable)
+        for column in facts.columns
+        if column.computed is None
+    ]
+    return sa.Table(
+        f"{facts.name}_revisions",
+        METADATA,
+        *kept,
+        column("superseded_at", sa.DateTime(timezone=True), "When the row was changed: it was believed until then."),
+        sa.Index(None, *key, "superseded_at"),
+        schema=facts.schema,
+        comment=f"What {facts.schema}.{facts.name} said, once final, before it was changed.",
+        info={
+            "contract": replace(
+                contract,
+                description=f"What {facts.schema}.{facts.name} said, once final, before it was changed.",
+                one_row_per=f"superseded version of a row of {facts.schema}.{facts.name}",
+                clock="superseded_at",
+                retention=FOR_EVER,
+                partition=None,
+            )
+        },
+    )
+
+
+def hard_rule(column: sa.Column[Any]) -> str | None:
+    """What every value of the column must satisfy, as SQL; None when anything goes."""
+    floor, low, high, choices = (column.info[key] for key in ("above", "minimum", "maximum", "one_of"))
     parts = []
+    if floor is not None:
+        parts.append(f"{column.name} > {floor}")
     if low is not None:
         parts.append(f"{column.name} >= {low}")
     if high is not None:

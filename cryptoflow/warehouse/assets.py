@@ -40,6 +40,12 @@ def known_aliases(connection: Connection) -> list[Alias]:
     ]
 
 
+def ids_by_key(connection: Connection) -> dict[tuple[str, str], int]:
+    """The asset of every provider's key, also of keys that are no longer in force."""
+    rows = connection.execute(statement("market/select_keys"))
+    return {(provider, key): asset_id for provider, key, asset_id in rows}
+
+
 def carry_out(connection: Connection, plan: IdentityPlan) -> None:
     """Write the plan. Old aliases are ended before new ones begin, because their periods may not overlap."""
     steps: list[tuple[str, list[dict[str, object]]]] = [

@@ -18,7 +18,7 @@ WITH tables AS (
 described AS (
     SELECT
         'table ' || table_name AS object_key,
-        coalesce(comment, '') AS description
+        coalesce(comment, '') || coalesce(' | partitioned by ' || pg_get_partkeydef(oid), '') AS description
     FROM tables
     UNION ALL
     SELECT

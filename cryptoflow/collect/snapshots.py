@@ -1,0 +1,156 @@
+"""Market snapshots: every provider's figures of the universe, through closes of every grain, in one transaction.
+
+A run writes into the slot that it was due for, however late it is. An asset that no catalog knows yet gets its identity
+here, so that no row waits for tomorrow's catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import partial
+
+from cryptoflow.collect.asking import Asking, ask_all, begin, raise_if_none_answered
+from cryptoflow.collect.snapshot_questions import DATASET, Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
+from cryptoflow.refine.identity import ProviderListing, plan_identity
+from cryptoflow.settings import Settings
+from cryptoflow.sources.errors import QuotaSpent, RateLimited
+from cryptoflow.sources.http import run_sync
+from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
+from cryptoflow.warehouse import assets
+from cryptoflow.warehouse.collections import CollectionType, close_collection
+from cryptoflow.warehouse.locks import dataset_lock
+from cryptoflow.warehouse.pool import Connection, transaction
+from cryptoflow.warehouse.quarantine import quarantine
+from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
+from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
+from cryptoflow.warehouse.world import settle_world
+
+
+_FIGURES = tuple(field.name for field in fields(Figures) if field.name != "listing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotReport:
+    """What one tick changed."""
+
+    slot: datetime
+    written: Written
+    refused: int
+    new_assets: int
+    calls: int
+    errors: Sequence[str]
+
+
+def collect_snapshots(
+    settings: Settings,
+    *,
+    slot: datetime,
+    database_url: str,
+    redis_url: str | None,
+    collection_type: CollectionType = "continuous",
+    run_id: str | None = None,
+) -> SnapshotReport:
+    """Ask the providers for the slot and write what came. Raises when none of them answered."""
+    questions = {
+        COINGECKO: partial(ask_coingecko, universe_size=settings.universe_size),
+        COINMARKETCAP: partial(ask_coinmarketcap, universe_size=settings.universe_size),
+    }
+    settle_world(database_url, "simulated" if settings.simulator_url else "real")
+    with dataset_lock(database_url, DATASET):
+        askings: list[Asking[SnapshotAnswer]] = begin(
+            settings,
+            list(questions),
+            dataset=DATASET,
+            database_url=database_url,
+            collection_type=collection_type,
+            run_id=run_id,
+        )
+        run_sync(ask_all(settings, askings, questions, database_url=database_url, redis_url=redis_url, run_id=run_id))
+        with transaction(database_url) as connection:
+            report = _write(connection, askings, slot=slot, universe_size=settings.universe_size, run_id=run_id)
+    raise_if_none_answered(askings)
+    return report
+
+
+def _write(
+    connection: Connection,
+    askings: Sequence[Asking[SnapshotAnswer]],
+    *,
+    slot: datetime,
+    universe_size: int,
+    run_id: str | None,
+) -> SnapshotReport:
+    answered = [(asking.provider, asking.answered) for asking in askings if asking.answered]
+    new_assets = sum(_introduce(connection, provider, answer.figures) for provider, answer in answered)
+    keys = assets.ids_by_key(connection)
+    snapshots = [
+        _snapshot(figures, provider=provider, asset_id=keys[provider, figures.listing.key], slot=slot, run_id=run_id)
+        for provider, answer in answered
+        for figures in answer.figures
+    ]
+    written = store_snapshots(connection, snapshots)
+    refused = [replace(row, run_id=run_id) for _, answer in answered for row in answer.refused]
+    quarantine(connection, refused)
+    for asking in askings:
+        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size))
+        close_collection(connection, asking.collection, asking.outcome())
+    return SnapshotReport(
+        slot=slot,
+        written=written,
+        refused=len(refused) + written.refused,
+        new_assets=new_assets,
+        calls=sum(asking.tally.calls for asking in askings),
+        errors=[str(asking.error) for asking in askings if asking.error],
+    )
+
+
+def _introduce(connection: Connection, provider: str, figures: Sequence[Figures]) -> int:
+    """Give the assets an identity that no catalog knows yet; returns how many."""
+    known = assets.ids_by_key(connection)
+    unknown = [one for one in figures if (provider, one.listing.key) not in known]
+    if not unknown:
+        return 0
+    assets.lock_identity(connection)
+    plan = plan_identity(
+        assets=assets.known_assets(connection),
+        aliases=assets.known_aliases(connection),
+        answers=[
+            ProviderListing(
+                provider=provider,
+                observed_at=max(one.fetched_at for one in unknown),
+                listings=[one.listing for one in unknown],
+            )
+        ],
+    )
+    assets.carry_out(connection, plan)
+    return len(plan.created)
+
+
+def _snapshot(figures: Figures, *, provider: str, asset_id: int, slot: datetime, run_id: str | None) -> Snapshot:
+    said = {name: getattr(figures, name) for name in _FIGURES}
+    return Snapshot(provider=provider, asset_id=asset_id, slot=slot, run_id=run_id, **said)
+
+
+def _slot_of(asking: Asking[SnapshotAnswer], *, slot: datetime, universe_size: int) -> Slot:
+    state, reason = _state_of(asking)
+    return Slot(
+        dataset=DATASET,
+        provider=asking.provider,
+        slot=slot,
+        state=state,
+        reason=reason,
+        assets_expected=universe_size,
+        assets_observed=asking.answered.listed if asking.answered else 0,
+        assets_refused=len(asking.answered.refused) if asking.answered else 0,
+        collection_id=asking.collection.collection_id,
+    )
+
+
+def _state_of(asking: Asking[SnapshotAnswer]) -> tuple[SlotState, str | None]:
+    if asking.error is None:
+        return "observed", None
+    if isinstance(asking.error, QuotaSpent | RateLimited):
+        return "throttled", asking.error.what
+    return "feed_down", asking.error.what

@@ -1,0 +1,102 @@
+"""Writing rows of a fact table: only what changed is written, and what it said before is kept as a revision.
+
+The statements are composed from the contracts, so that a new column is written without a change here. Reading the old
+version costs nothing extra: PostgreSQL hands it back from the same statement.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from cryptoflow.contracts import contract_of
+from cryptoflow.contracts.closes import REVISIONS
+
+# How long after its end a bucket still waits for samples that are under way.
+GRACE: Final = "2 minutes"
+# Set by the database, or different at every delivery without any change of what is said.
+_OWN_COLUMNS: Final = frozenset({"recorded_at"})
+_CIRCUMSTANCES: Final = frozenset({"slot", "fetched_at", "payload_sha256", "run_id"})
+
+
+def written_columns(table: sa.Table) -> list[str]:
+    """The columns that a writer fills."""
+    return [column.name for column in table.columns if column.computed is None and column.name not in _OWN_COLUMNS]
+
+
+def telling_columns(table: sa.Table) -> list[str]:
+    """The columns whose change makes a new version: neither the key nor the circumstances of the delivery."""
+    key = {column.name for column in table.primary_key}
+    return [name for name in written_columns(table) if name not in key | _CIRCUMSTANCES]
+
+
+@cache
+def merge_statement(table: sa.Table) -> sql.Composed:
+    """What follows `WITH incoming AS (...),`: upserts `incoming`, keeps old versions, says what was written.
+
+    The parameter `recorded_at` is the instant at which the transaction's rows become known, one for all of them.
+    Returns (key columns ..., was_there), one row per row that was inserted or changed.
+    """
+    revisions = REVISIONS[table.name]
+    kept = [column.name for column in revisions.columns if column.name != "superseded_at"]
+    key = [column.name for column in table.primary_key]
+    names = written_columns(table)
+    telling = telling_columns(table)
+    return sql.SQL(
+        """
+        merged AS (
+            INSERT INTO {table} AS known ({names}, recorded_at)
+            SELECT {names}, %(recorded_at)s FROM incoming ORDER BY {key}
+            ON CONFLICT ({key}) DO UPDATE
+                SET ({changing}, recorded_at) = ROW({excluded}, excluded.recorded_at)
+                WHERE ({known_telling}) IS DISTINCT FROM ({excluded_telling})
+            RETURNING {new_key}, {old_kept}, (old.{first_key} IS NOT NULL) AS was_there, new.recorded_at AS changed_at
+        ),
+
+        kept AS (
+            INSERT INTO {revisions} ({kept}, superseded_at)
+            SELECT {kept_old}, changed_at FROM merged WHERE was_there AND {was_final}
+        )
+
+        SELECT {merged_key}, was_there FROM merged
+        """
+    ).format(
+        table=_name(table),
+        revisions=_name(revisions),
+        names=_list(names),
+        key=_list(key),
+        changing=_list([name for name in names if name not in key]),
+        excluded=_list([name for name in names if name not in key], prefix="excluded"),
+        known_telling=_list(telling, prefix="known"),
+        excluded_telling=_list(telling, prefix="excluded"),
+        new_key=sql.SQL(", ").join(
+            sql.SQL("new.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"key_{name}")) for name in key
+        ),
+        old_kept=sql.SQL(", ").join(
+            sql.SQL("old.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"old_{name}")) for name in kept
+        ),
+        first_key=sql.Identifier(key[0]),
+        kept=_list(kept),
+        kept_old=_list([f"old_{name}" for name in kept]),
+        merged_key=_list([f"key_{name}" for name in key]),
+        was_final=_was_final(table),
+    )
+
+
+def _was_final(table: sa.Table) -> sql.SQL:
+    """Whether the old version was final. While a bucket is open its figures move on, which is no correction."""
+    if "bucket" not in table.columns:
+        return sql.SQL("true")
+    cadence = contract_of(table).cadence
+    return sql.SQL(f"key_bucket + INTERVAL '1 {cadence}' + INTERVAL '{GRACE}' <= changed_at")
+
+
+def _name(table: sa.Table) -> sql.Identifier:
+    return sql.Identifier(str(table.schema), table.name)
+
+
+def _list(names: list[str], *, prefix: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

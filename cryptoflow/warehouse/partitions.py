@@ -1,0 +1,77 @@
+"""Partitions of fact tables: made for the instants that are about to be written, found again, never guessed from names.
+
+A partition is named after the start of its period, but what it holds is read from PostgreSQL's catalog.
+What does not belong here: dropping (retention).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from cryptoflow.contracts import contract_of
+from cryptoflow.warehouse.pool import Connection
+
+Period = Literal["day", "month", "year"]
+# Two writers must not make the same partition; the number is arbitrary and only has to be the same everywhere.
+_LOCK_KEY: Final = 7_246_004
+_NAMES: Final = {"day": "y%Ym%md%d", "month": "y%Ym%m", "year": "y%Y"}
+
+
+def period_start(instant: datetime, period: Period) -> datetime:
+    """The start of the period that holds the instant."""
+    day = instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == "day":
+        return day
+    return day.replace(day=1) if period == "month" else day.replace(month=1, day=1)
+
+
+def period_end(start: datetime, period: Period) -> datetime:
+    """The first instant after the period that starts there."""
+    if period == "day":
+        return start + timedelta(days=1)
+    if period == "month":
+        return (start + timedelta(days=31)).replace(day=1)
+    return start.replace(year=start.year + 1)
+
+
+def periods(first: datetime, last: datetime, period: Period) -> Iterator[datetime]:
+    """The starts of all periods from that of `first` to that of `last`."""
+    start = period_start(first, period)
+    while start <= last:
+        yield start
+        start = period_end(start, period)
+
+
+def ensure_partitions(connection: Connection, table: sa.Table, instants: set[datetime]) -> list[str]:
+    """Make the partitions that rows with these instants need; returns the names of those that were not there."""
+    period = contract_of(table).partition
+    if period is None or not instants:
+        return []
+    wanted = {period_start(instant, period) for instant in instants}
+    names = {start: f"{table.name}_{start.strftime(_NAMES[period])}" for start in sorted(wanted)}
+    there = {
+        name
+        for (name,) in connection.execute(
+            "SELECT c.relname FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid"
+            " WHERE n.nspname = %s AND c.relname = any(%s)",
+            (table.schema, list(names.values())),
+        )
+    }
+    missing = [(start, name) for start, name in names.items() if name not in there]
+    if missing:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+    for start, name in missing:
+        connection.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(str(table.schema), name),
+                sql.Identifier(str(table.schema), table.name),
+                sql.Literal(start.isoformat()),
+                sql.Literal(period_end(start, period).isoformat()),
+            )
+        )
+    return [name for _, name in missing]

@@ -1,0 +1,51 @@
+"""The slot ledger: one row for a whole slot, one more for each asset that differs. What is missing, and why.
+
+A slot is told again when more is known about it; a slot that was observed is never told to be less.
+What does not belong here: deciding which slots were due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.statements import statement
+
+SlotState = Literal["observed", "confirmed_empty", "feed_down", "source_has_none", "throttled", "not_due", "pending"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """What became of one slot of one provider."""
+
+    dataset: str
+    provider: str
+    slot: datetime
+    state: SlotState
+    reason: str | None
+    assets_expected: int
+    assets_observed: int
+    assets_refused: int
+    collection_id: int | None
+
+
+def close_slot(
+    connection: Connection, slot: Slot, *, exceptions: Mapping[int, tuple[SlotState, str]] | None = None
+) -> None:
+    """Say what became of the slot, and of the assets that differ from it."""
+    connection.execute(statement("ops/close_slot"), asdict(slot))
+    for asset_id, (state, reason) in (exceptions or {}).items():
+        connection.execute(
+            statement("ops/close_slot_of_asset"),
+            {
+                "dataset": slot.dataset,
+                "provider": slot.provider,
+                "slot": slot.slot,
+                "asset_id": asset_id,
+                "state": state,
+                "reason": reason,
+            },
+        )
