@@ -27,7 +27,6 @@ from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
 from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
 from cryptoflow.warehouse.world import settle_world
 
-
 _FIGURES = tuple(field.name for field in fields(Figures) if field.name != "listing")
 
 

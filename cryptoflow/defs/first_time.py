@@ -48,3 +48,8 @@ def standing_of(instance: dg.DagsterInstance, *, asset: dg.AssetKey, job_name: s
         return Standing(materialized=False, running=True)
     ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
     return Standing(materialized=False, running=False, last_failure=ended)
+
+
+def is_running(instance: dg.DagsterInstance, *, job_name: str) -> bool:
+    """Whether a run of the job has not ended yet."""
+    return bool(instance.get_run_ids(dg.RunsFilter(job_name=job_name, statuses=list(UNFINISHED)), limit=1))

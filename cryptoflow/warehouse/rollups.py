@@ -8,7 +8,7 @@ what stands in a bucket follows from the finer rows alone, in whatever order the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
@@ -21,6 +21,8 @@ from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
 FORMULA_VERSION: Final = 1
+# The writers of closes take turns: each sees what the one before it wrote. The number is arbitrary.
+_LOCK_KEY: Final = 7_246_005
 # The grains from fine to coarse; each is built from an earlier one.
 COARSE_GRAINS: Final = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
 # A truncation for each grain, in UTC whatever the session's zone is; weeks start on Monday.
@@ -62,6 +64,52 @@ def mark_coarser(connection: Connection, grain: Grain, keys: list[tuple[datetime
 def build_marked(connection: Connection, *, recorded_at: datetime, most: int = 100_000) -> list[Built]:
     """Take up to `most` marks of each grain, finest first, and build their buckets."""
     return [_build_grain(connection, grain, recorded_at=recorded_at, most=most) for grain in COARSE_GRAINS]
+
+
+def lock_closes(connection: Connection) -> datetime:
+    """Take the writers' turn until the transaction ends; returns the instant from which its rows are known.
+
+    The instant is read after the lock is held, so that of two writers the later one has the later instant.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    instant: datetime = row[0]
+    return instant.astimezone(UTC)
+
+
+def mark_range(connection: Connection, grain: Grain, *, start: datetime, end: datetime) -> int:
+    """Mark every bucket of the grain in [start, end) for which the finer grain holds anything."""
+    finer = CADENCES[grain].built_from
+    assert finer is not None
+    return connection.execute(
+        sql.SQL(
+            """
+            INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
+            SELECT DISTINCT {grain}, {bucket}, finer.asset_id
+            FROM {finer} AS finer
+            WHERE finer.bucket >= %(start)s AND finer.bucket < %(end)s
+            ON CONFLICT DO NOTHING
+            """
+        ).format(
+            grain=sql.Literal(grain.value),
+            bucket=sql.SQL(_BUCKET[grain].format("finer.bucket")),
+            finer=sql.Identifier(str(CLOSES[finer].schema), CLOSES[finer].name),
+        ),
+        {"start": start, "end": end},
+    ).rowcount
+
+
+def describe_range(connection: Connection, grain: Grain, *, start: datetime, end: datetime) -> tuple[int, float]:
+    """Rows of the grain in [start, end), and their mean coverage."""
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(*), coalesce(avg(coverage), 0)::float8 FROM {} WHERE bucket >= %(start)s AND bucket < %(end)s"
+        ).format(sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name)),
+        {"start": start, "end": end},
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), float(row[1])
 
 
 def count_marks(connection: Connection) -> int:

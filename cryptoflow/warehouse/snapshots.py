@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Final
@@ -23,15 +23,13 @@ from cryptoflow.contracts.contract import hard_rule
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, build_marked, mark_coarser
+from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
 from cryptoflow.warehouse.statements import statement
 
 # Where fewer than three sources speak, the earlier of these is believed.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
 CLOSE_FORMULA_VERSION: Final = 1
 _STAGE: Final = sql.Identifier("staged_snapshots")
-# The writers of the spine take turns: each sees what the one before it wrote. The number is arbitrary.
-_LOCK_KEY: Final = 7_246_005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +69,7 @@ class Written:
 
 def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Written:
     """Store a batch, in the caller's transaction. The same batch a second time changes nothing."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-    recorded_at = _instant_of(connection)
+    recorded_at = lock_closes(connection)
     received = _stage(connection, snapshots)
     refused = connection.execute(_refuse_statement(), {"dataset": "raw.market_snapshots"}).rowcount
     stored = _merge(connection, recorded_at)
@@ -109,14 +106,6 @@ def close_minutes(
     changed = [(bucket, asset) for bucket, asset, _ in rows]
     mark_coarser(connection, Grain.MINUTE, changed)
     return changed
-
-
-def _instant_of(connection: Connection) -> datetime:
-    """The instant from which this transaction's rows are known: after the lock, so later writers have later ones."""
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None
-    instant: datetime = row[0]
-    return instant.astimezone(UTC)
 
 
 def _stage(connection: Connection, snapshots: Iterable[Snapshot]) -> int:

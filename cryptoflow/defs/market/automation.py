@@ -1,11 +1,12 @@
-"""When the catalog is collected: daily, and at once on an installation that has none yet."""
+"""When the market is collected: the catalog daily and at once when there is none, prices every minute."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from cryptoflow.defs.first_time import Standing, decide, standing_of
-from cryptoflow.defs.market.assets import CATALOG
+from cryptoflow.defs.first_time import Standing, decide, is_running, standing_of
+from cryptoflow.defs.market.assets import CATALOG, MINUTE_CLOSE, SLOT_TAG, SNAPSHOTS
+from cryptoflow.defs.market.rollups import COARSE, close_schedule
 
 catalog_job = dg.define_asset_job(
     "asset_catalog_job",
@@ -37,3 +38,30 @@ def catalog_first_time(context: dg.SensorEvaluationContext) -> dg.RunRequest | d
     standing: Standing = standing_of(context.instance, asset=CATALOG, job_name=catalog_job.name)
     ask, reason = decide(standing, now=datetime.now(UTC), pause=timedelta(minutes=2))
     return dg.RunRequest(tags={"cryptoflow/reason": reason}) if ask else dg.SkipReason(reason)
+
+
+tick_job = dg.define_asset_job(
+    "market_tick_job",
+    selection=dg.AssetSelection.assets(SNAPSHOTS, MINUTE_CLOSE),
+    description="One tick: ask, store, close the minutes, move the open buckets on.",
+    tags={"dagster/max_runtime": "300"},
+)
+
+
+@dg.schedule(
+    job=tick_job,
+    name="market_tick_every_minute",
+    cron_schedule="* * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Prices of the universe, every minute; skipped while the tick before it still runs.",
+)
+def tick_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """A run carries the slot that it is due for, so that a late one does not write into another."""
+    slot = context.scheduled_execution_time.astimezone(UTC)
+    if is_running(context.instance, job_name=tick_job.name):
+        return dg.SkipReason("the tick before it still runs")
+    return dg.RunRequest(run_key=slot.isoformat(), tags={SLOT_TAG: slot.isoformat()})
+
+
+hourly_closed, daily_closed, weekly_closed, monthly_closed = (close_schedule(grain) for grain in COARSE)

@@ -1,0 +1,60 @@
+"""Building coarse closes anew: a range on request, or all that is marked, whatever marked it.
+
+What does not belong here: how a bucket is built (warehouse.rollups).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptoflow.cadence import Grain
+from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.rollups import (
+    build_marked,
+    count_marks,
+    describe_range,
+    lock_closes,
+    mark_range,
+)
+
+# One transaction builds so many buckets of each grain, so that ticks get their turn in between.
+BATCH_BUCKETS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What stands in the range afterwards, and how much of it is new."""
+
+    rows: int
+    marked: int
+    changed: int
+    mean_coverage: float
+
+
+def rebuild_closes(database_url: str, grain: Grain, *, start: datetime, end: datetime) -> Rebuilt:
+    """Build every bucket in [start, end) from its finer grain, and what follows from it."""
+    with transaction(database_url) as connection:
+        lock_closes(connection)
+        marked = mark_range(connection, grain, start=start, end=end)
+    changed = drain(database_url)
+    with transaction(database_url) as connection:
+        rows, mean_coverage = describe_range(connection, grain, start=start, end=end)
+    return Rebuilt(rows=rows, marked=marked, changed=changed, mean_coverage=mean_coverage)
+
+
+def drain(database_url: str, *, on_progress: Callable[[int], None] | None = None) -> int:
+    """Build all that is marked, in batches; returns how many rows said something new."""
+    changed = 0
+    while True:
+        with transaction(database_url) as connection:
+            recorded_at = lock_closes(connection)
+            built = build_marked(connection, recorded_at=recorded_at, most=BATCH_BUCKETS)
+            left = count_marks(connection)
+        changed += sum(one.changed for one in built)
+        if on_progress:
+            on_progress(left)
+        if not left:
+            return changed
