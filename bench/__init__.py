@@ -7,5 +7,5 @@
     bench/simulated.py   answers of the simulated providers to work on
     bench/benches/       one file per subject, found by the folder
 
-What does not belong here: tests (a time is never asserted), the measuring of a platform that runs (`cryptoflow status`).
+What does not belong here: tests, for a time is never asserted; the figures of a platform that runs.
 """

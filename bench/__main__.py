@@ -1,8 +1,11 @@
-"""`python -m bench`: measure, show, and with --write keep. What does not belong here: measuring itself."""
+"""`python -m bench`: measure, show, and keep when asked to. What does not belong here: the measuring itself."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,14 +19,17 @@ from bench.runner import measure
 from cryptoflow.errors import CryptoflowError, UsageError
 
 FULL_SIZE: Final = 1.0
-LEAST_ROUNDS: Final = 5
+FULL_ROUNDS: Final = 5
 QUICK_SIZE: Final = 0.1
 QUICK_ROUNDS: Final = 1
 EXIT_ERROR: Final = 2
+EXIT_TERMINATED: Final = 143
 
 
 def main() -> None:
     """Run the command line; exit 2 with one clear sentence when it cannot be done."""
+    # A termination unwinds, or it would leave the server of the benches behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         typer.run(command)
     except CryptoflowError as error:
@@ -35,29 +41,27 @@ def command(
     only: Annotated[str | None, typer.Option(help="Only this bench, or the benches of this file.")] = None,
     size: Annotated[float | None, typer.Option(help="So many times the full size; 0.1 is a tenth.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How often each side works.")] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One round at a tenth of the size: does it run at all?")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One round at a tenth of the size: does it run?")] = False,
     write: Annotated[bool, typer.Option("--write", help="Keep the results of this full run in results.json.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Also write the results to this file.")] = None,
 ) -> None:
     """Measure the real code paths, with their peers and limits beside them in the same run."""
     size = (QUICK_SIZE if quick else FULL_SIZE) if size is None else size
-    rounds = (QUICK_ROUNDS if quick else LEAST_ROUNDS) if rounds is None else rounds
+    rounds = (QUICK_ROUNDS if quick else FULL_ROUNDS) if rounds is None else rounds
     if size <= 0:
         raise UsageError(f"A size of {size:g} is none.", cure="Give a factor above 0.")
-    if write and (only is not None or size != FULL_SIZE or rounds < LEAST_ROUNDS):
+    if write and (only is not None or size != FULL_SIZE or rounds < FULL_ROUNDS):
         raise UsageError(
             "Only a full run is kept: all benches, at full size, in five rounds or more.",
-            cure="Leave out --only, --size and --quick, or --write.",
+            cure="Leave out --only, --size and --quick, or leave out --write.",
         )
     results = run(only=only, size=size, rounds=rounds)
-    Console().print(table_of(results))
-    if write:
-        write_results(results)
-        Console(stderr=True).print(f"Written to {RESULTS_FILE}.")
+    Console().print(table_of(results, title=f"Medians of {rounds}, at {size:g} x the full size"))
+    for file in ([RESULTS_FILE] if write else []) + ([output] if output else []):
+        write_results(results, file)
 
 
-def run(*, only: str | None = None, size: float, rounds: int) -> list[Result]:
+def run(*, only: str | None, size: float, rounds: int) -> list[Result]:
     """Measure, showing progress."""
     benches = find_benches(only)
     results: list[Result] = []
@@ -65,9 +69,7 @@ def run(*, only: str | None = None, size: float, rounds: int) -> list[Result]:
     with Progress(*columns, console=Console(stderr=True)) as progress, open_room() as room:
         for bench in benches:
             task = progress.add_task(f"{bench.name}: {bench.items_at(size):,} {bench.about}", total=rounds)
-            results += measure(
-                bench, room, size=size, rounds=rounds, after_round=lambda task=task: progress.advance(task)
-            )
+            results += measure(bench, room, size=size, rounds=rounds, after_round=partial(progress.advance, task))
     return results
 
 

@@ -24,7 +24,7 @@ def nothing() -> None:
 class Side(Generic[R]):
     """One way to do the work."""
 
-    name: str
+    name: str = "ours"
     work: Callable[[], R]
     """The only part that is timed."""
     rows: Callable[[R], Sequence[Row]]

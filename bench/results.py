@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from rich import box
 from rich.table import Table
 
 from bench.contest import Beside
+from cryptoflow.errors import UsageError
 
 RESULTS_FILE: Final = Path(__file__).with_name("results.json")
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Ours beside one other side. Times are medians in seconds; the ratio is in the direction of the goal."""
 
     name: str
@@ -42,21 +44,22 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
-def write_results(results: Sequence[Result], file: Path = RESULTS_FILE) -> None:
+def write_results(results: Sequence[Result], file: Path) -> None:
     """Replace the file."""
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+    try:
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+    except OSError as error:
+        raise UsageError(f"{file} could not be written: {error.strerror}.", cure="Choose another file.") from None
 
 
-def read_results(file: Path = RESULTS_FILE) -> list[Result]:
-    """The results of the file."""
-    return msgspec.json.decode(file.read_bytes(), type=list[Result])
-
-
-def table_of(results: Sequence[Result]) -> Table:
+def table_of(results: Sequence[Result], *, title: str) -> Table:
     """The results for a person."""
-    table = Table("bench", "beside", title="Ours, and what stands beside it (medians)", title_justify="left")
-    for heading in ("ours", "beside", "ratio", "goal"):
-        table.add_column(heading, justify="right")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("bench", no_wrap=True)
+    table.add_column("beside", min_width=12)
+    for heading in ("ours", "theirs", "ratio"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("goal", justify="right")
     table.add_column("met")
     for result in results:
         bench, _, beside = result.name.partition(" / ")
@@ -66,4 +69,4 @@ def table_of(results: Sequence[Result]) -> Table:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms"
+    return f"{seconds * 1000:,.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.3g} ms"

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from statistics import median
 from typing import Any
 
-from bench.contest import Beside, Bench, Contest, Row, Side
+from bench.contest import Bench, Beside, Contest, Row, Side
 from bench.results import Result
 from bench.room import Room
 from cryptoflow.errors import PermanentError

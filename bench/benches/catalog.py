@@ -6,7 +6,7 @@ only upserts them, as one does with SQLAlchemy; planning is no part of its time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bench.contest import Beside, Bench, Contest, Goal, Row, Side, faster
+from bench.contest import Bench, Beside, Contest, Goal, Row, Side, at_most, faster
 from bench.room import Room
 from bench.simulated import STARTS_AT, SimulatedCoinGecko
 from cryptoflow.collect.catalog_listings import coingecko_listings
@@ -45,7 +45,7 @@ _SELECT_ALIASES: Final = """
 @contextmanager
 def _open_first(room: Room, items: int) -> Iterator[Contest]:
     listing = _listing(items, observed_at=STARTS_AT)
-    with _sides(room, first=None, listing=listing, goal=faster(1.0)) as contest:
+    with _sides(room, first=None, listing=listing, goal=at_most(1.3)) as contest:
         yield contest
 
 
@@ -87,11 +87,11 @@ def _sides(room: Room, *, first: ProviderListing | None, listing: ProviderListin
 
         try:
             yield Contest(
-                ours=Side(name="ours", work=partial(_learn, url, listing), rows=rows, before=before),
+                ours=Side(work=partial(_learn, url, listing), rows=rows, before=before),
                 beside=(
                     Beside(
                         side=Side(
-                            name="SQLAlchemy Core executemany upserts",
+                            name="SQLAlchemy executemany",
                             work=partial(peer_rows.upsert, engine),
                             rows=rows,
                             before=before,
@@ -144,7 +144,7 @@ class _PeerRows:
         keep = {name: fresh.excluded[name] for name in self._assets[0] if name not in {"slug", "first_seen_at"}}
         with engine.begin() as connection:
             connection.execute(fresh.on_conflict_do_update(index_elements=["slug"], set_=keep), self._assets)
-            ids = {slug: asset_id for slug, asset_id in connection.execute(sa.select(assets.c.slug, assets.c.asset_id))}
+            ids = dict(connection.execute(sa.select(assets.c.slug, assets.c.asset_id)).all())
             connection.execute(
                 insert(asset_aliases).on_conflict_do_nothing(),
                 [_with_id(alias, ids) for alias in self._aliases],

@@ -6,12 +6,15 @@ What does not belong here: which listings mean the same asset (refine.identity).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptoflow.refine.identity import Listing, normal_address
 from cryptoflow.sources.coingecko import CoinListing, MarketRow
 from cryptoflow.sources.coinmarketcap import CoinIdentity, CoinInfo
 from cryptoflow.warehouse.storable import storable_text
+
+_LAST_RANK: Final = 1_000_000
 
 
 def coingecko_listings(rows: Iterable[MarketRow], coins: Mapping[str, CoinListing]) -> list[Listing]:
@@ -34,7 +37,7 @@ def _coingecko_listing(row: MarketRow, coin: CoinListing | None) -> Listing:
             kind=None if coin is None else ("token" if homes else "coin"),
             platform=platform,
             contract_address=homes[platform] if platform else None,
-            market_cap_rank=row.market_cap_rank,
+            market_cap_rank=_rank(row.market_cap_rank),
             logo_url=row.image_url,
         ),
     )
@@ -57,10 +60,15 @@ def _coinmarketcap_listing(row: CoinIdentity, info: CoinInfo | None) -> Listing:
             kind="token" if row.platform else "coin",
             platform=row.platform.slug if row.platform else None,
             contract_address=address,
-            market_cap_rank=row.rank,
+            market_cap_rank=_rank(row.rank),
             **(_told(info) if info else {}),
         ),
     )
+
+
+def _rank(said: int | None) -> int | None:
+    """Ranks begin with 1; anything else says nothing."""
+    return said if said is not None and 1 <= said <= _LAST_RANK else None
 
 
 def _told(info: CoinInfo) -> dict[str, object]:

@@ -6,7 +6,6 @@ What does not belong here: deciding which listing means which asset (refine.iden
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Final
 
 from cryptoflow.refine.identity import Alias, Asset, IdentityPlan
@@ -82,10 +81,14 @@ def _asset_rows(assets: Iterable[Asset]) -> list[dict[str, object]]:
 
 def _alias_rows(aliases: Iterable[Alias]) -> list[dict[str, object]]:
     return [
-        asdict(alias)
-        | {
+        {
+            "slug": alias.slug,
+            "provider": alias.provider,
+            "kind": alias.kind,
+            "alias": alias.alias,
             "valid_from": alias.valid_from.isoformat(),
             "valid_to": alias.valid_to.isoformat() if alias.valid_to else None,
+            "evidence": alias.evidence,
         }
         for alias in aliases
     ]

@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import Result
+from typer.testing import CliRunner
 
 from cryptoflow.cli.main import app, main
 from cryptoflow.runtime.urls import mask_url, parse_database_url
@@ -184,9 +185,7 @@ def test_migrate_check_names_each_difference(url: str) -> None:
 
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize("command", [("migrate", "up", "0042"), ("migrate", "down", "0042", "--yes")])
-def test_an_unknown_revision_is_one_sentence(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_revision_is_one_sentence(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*command) == 2
     assert "There is no migration '0042'" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from cryptoflow.warehouse.pool import transaction
 
 def begin(database_url: str, *, provider: str = "coingecko", **changes: Any) -> Collection:
     given = {"collection_type": "complete", "dataset": "market.assets", "provider": provider}
-    return open_collection(database_url, **given | changes)  # type: ignore[arg-type]
+    return open_collection(database_url, **given | changes)
 
 
 def end(database_url: str, collection: Collection, outcome: Outcome) -> None:
@@ -42,7 +42,12 @@ def test_it_ends_with_what_came_of_it(database_url: str) -> None:
     details: dict[str, object] = {"pages": 2, "duplicate_ids": ["x\0y"]}
     end(database_url, collection, Outcome(status="completed", processed=240, failed=3, calls=5, details=details))
     (row,) = records(database_url)
-    assert (row["status"], row["coins_processed"], row["coins_failed"], row["api_calls_made"]) == ("completed", 240, 3, 5)
+    assert (row["status"], row["coins_processed"], row["coins_failed"], row["api_calls_made"]) == (
+        "completed",
+        240,
+        3,
+        5,
+    )
     assert row["batch_details"] == {"pages": 2, "duplicate_ids": ["x\u2400y"]}
     assert row["error_message"] is None
     assert row["end_time"] >= row["start_time"]

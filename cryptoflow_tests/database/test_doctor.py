@@ -56,9 +56,7 @@ def dead_port() -> Iterator[int]:
 
 
 def collect(database_url: str, outcome: Outcome, *, provider: str = "coingecko") -> None:
-    opened = open_collection(
-        database_url, collection_type="complete", dataset="market.assets", provider=provider
-    )
+    opened = open_collection(database_url, collection_type="complete", dataset="market.assets", provider=provider)
     with transaction(database_url) as connection:
         close_collection(connection, opened, outcome)
 
@@ -110,7 +108,10 @@ def test_findings_for_people_and_the_exit_code(servers: str, monkeypatch: pytest
     sick = [Finding(subject="x", state="broken", what="y", cure="z")]
     monkeypatch.setattr("cryptoflow.ops.doctor.examine", lambda _: sick)
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 1
-    well = [Finding(subject="[disk]", state="ok", what="[/] 5 GiB free"), Finding(subject="x", state="warning", what="y")]
+    well = [
+        Finding(subject="[disk]", state="ok", what="[/] 5 GiB free"),
+        Finding(subject="x", state="warning", what="y"),
+    ]
     monkeypatch.setattr("cryptoflow.ops.doctor.examine", lambda _: well)
     told = CliRunner().invoke(app, ["doctor"])
     assert told.exit_code == 0
@@ -138,9 +139,7 @@ def test_a_cache_that_does_not_answer(servers: str, monkeypatch: pytest.MonkeyPa
     assert "s3cret" not in str(found)
 
 
-def test_a_database_that_does_not_answer(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch, dead_port: int
-) -> None:
+def test_a_database_that_does_not_answer(valkey_url: str, monkeypatch: pytest.MonkeyPatch, dead_port: int) -> None:
     monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", f"postgresql://me:s3cret@127.0.0.1:{dead_port}/x")
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
     code, found = doctor()
@@ -217,8 +216,8 @@ def test_calls_that_failed_lately(servers: str) -> None:
     for age, error in [*failures, (timedelta(minutes=1), None)]:
         ledger.record_call(
             ProviderCall(
-                provider="coingecko", endpoint="x", started_at=now - age, elapsed_ms=1, status=None, credits=1, attempt=1,
-                outcome="failed" if error else "ok", error=error,
+                provider="coingecko", endpoint="x", started_at=now - age, elapsed_ms=1, status=None, credits=1,
+                attempt=1, outcome="failed" if error else "ok", error=error,
             )
         )  # fmt: skip
     _, found = doctor()
@@ -240,7 +239,10 @@ def test_a_provider_that_is_left_alone(servers: str, valkey_url: str) -> None:
 def test_a_variable_that_is_no_setting(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRYPTOFLOW_WORKRES", "2")
     _, found = doctor()
-    assert (found["settings"][0]["state"], found["settings"][0]["cure"]) == ("warning", "Did you mean CRYPTOFLOW_WORKERS?")
+    assert (found["settings"][0]["state"], found["settings"][0]["cure"]) == (
+        "warning",
+        "Did you mean CRYPTOFLOW_WORKERS?",
+    )
 
 
 def test_a_full_disk(servers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from cryptoflow.warehouse.pool import DatabaseUnreachable
 
 def test_a_second_holder_is_refused_at_once_and_told_why(database_url: str) -> None:
     with dataset_lock(database_url, "market.assets"):
-        with pytest.raises(DatasetBusy, match=r"market\.assets is being collected") as caught, dataset_lock(
-            database_url, "market.assets"
+        with (
+            pytest.raises(DatasetBusy, match=r"market\.assets is being collected") as caught,
+            dataset_lock(database_url, "market.assets"),
         ):
             raise AssertionError("the lock was given twice")
         assert "ops.collection_status" in caught.value.cure
@@ -53,8 +54,9 @@ def test_the_holder_shows_its_dataset_in_the_list_of_sessions(database_url: str)
 
 
 def test_a_database_that_does_not_answer_is_a_clear_error(database_url: str) -> None:
-    with pytest.raises(DatabaseUnreachable, match="no_such_database") as caught, dataset_lock(
-        with_database(database_url, "no_such_database"), "market.assets"
+    with (
+        pytest.raises(DatabaseUnreachable, match="no_such_database") as caught,
+        dataset_lock(with_database(database_url, "no_such_database"), "market.assets"),
     ):
         pass
     assert "cryptoflow status" in caught.value.cure

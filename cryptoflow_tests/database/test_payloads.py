@@ -42,7 +42,9 @@ def kept(database_url: str) -> list[tuple[int, str | None, datetime, datetime]]:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"\x00\xff\x00 not text \x80", b'{"price": 0.10}' * 100_000], ids=["empty", "small", "odd", "big"]
+    "body",
+    [b"", b"{}", b"\x00\xff\x00 not text \x80", b'{"price": 0.10}' * 100_000],
+    ids=["empty", "small", "odd", "big"],
 )
 def test_a_body_comes_back_byte_for_byte(database_url: str, body: bytes) -> None:
     store = PostgresPayloads(database_url)

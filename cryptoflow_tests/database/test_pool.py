@@ -83,8 +83,10 @@ def test_a_connection_that_dies_within_a_transaction_is_a_transient_error(databa
 
 def test_an_exhausted_pool_says_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_WAIT_SECONDS", 0.2)
-    with transaction(database_url, size=1), pytest.raises(DatabaseUnreachable, match="in time") as caught, transaction(
-        database_url, size=1
+    with (
+        transaction(database_url, size=1),
+        pytest.raises(DatabaseUnreachable, match="in time") as caught,
+        transaction(database_url, size=1),
     ):
         pass
     assert "CRYPTOFLOW_DATABASE_POOL_SIZE" in caught.value.cure

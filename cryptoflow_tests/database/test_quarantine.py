@@ -27,7 +27,7 @@ def put(database_url: str, *rows: RefusedRow) -> None:
 
 def kept(database_url: str, columns: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(database_url) as connection:
-        return connection.execute(f"SELECT {columns} FROM ops.quarantine ORDER BY quarantine_id").fetchall()  # type: ignore[arg-type]
+        return connection.execute(f"SELECT {columns} FROM ops.quarantine ORDER BY quarantine_id").fetchall()
 
 
 def test_a_row_is_kept_whole_with_the_rule_and_the_answer(database_url: str) -> None:

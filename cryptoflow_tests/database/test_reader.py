@@ -86,7 +86,12 @@ def test_nothing_can_be_written(database_url: str, query: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["SELECT 1; SELECT 2", "SELECT 1; DELETE FROM market.assets", "COMMIT; DELETE FROM market.assets", "BEGIN; SELECT 1"],
+    [
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DELETE FROM market.assets",
+        "COMMIT; DELETE FROM market.assets",
+        "BEGIN; SELECT 1",
+    ],
 )
 def test_a_second_statement_is_refused(database_url: str, query: str) -> None:
     with pytest.raises(QueryRefused, match="multiple commands"):
@@ -146,8 +151,12 @@ def test_the_role_has_no_rights_beyond_reading(database_url: str, query: str) ->
 @pytest.mark.parametrize(
     ("query", "what", "cure"),
     [
-        ("SELEC 1", "syntax error at or near \"SELEC\" (at character 1)", "docs/tables.md"),
-        ("SELECT * FROM market.nothing", 'relation "market.nothing" does not exist (at character 15)', "docs/tables.md"),
+        ("SELEC 1", 'syntax error at or near "SELEC" (at character 1)', "docs/tables.md"),
+        (
+            "SELECT * FROM market.nothing",
+            'relation "market.nothing" does not exist (at character 15)',
+            "docs/tables.md",
+        ),
         ("SELECT nam FROM market.assets", 'Perhaps you meant to reference the column "assets.name"', "docs/tables.md"),
         ("SELECT 1 / 0", "division by zero", "docs/tables.md"),
         ("DELETE FROM ops.schema_migrations RETURNING 1", "read-only transaction", "This command only reads"),

@@ -74,7 +74,13 @@ def test_an_instant_without_time_zone_is_refused() -> None:
 
 def test_every_grain_has_its_row_and_is_built_from_a_finer_one() -> None:
     assert list(CADENCES) == list(Grain)
-    assert [CADENCES[grain].cron for grain in Grain] == ["* * * * *", "0 * * * *", "0 0 * * *", "0 0 * * 1", "0 0 1 * *"]
+    assert [CADENCES[grain].cron for grain in Grain] == [
+        "* * * * *",
+        "0 * * * *",
+        "0 0 * * *",
+        "0 0 * * 1",
+        "0 0 1 * *",
+    ]
     order = list(Grain)
     built_from = {grain: CADENCES[grain].built_from for grain in order[1:]}
     assert all(finer is not None and order.index(finer) < order.index(grain) for grain, finer in built_from.items())

@@ -76,7 +76,9 @@ def test_no_time_without_zone_and_no_float(found: sa.Column[object]) -> None:
     assert not isinstance(found.type, sa.Float)
 
 
-@pytest.mark.parametrize("found", [c for c in COLUMNS if c.name.endswith(("_ms", "_bytes", "_usd", "_seconds"))], ids=str)
+@pytest.mark.parametrize(
+    "found", [c for c in COLUMNS if c.name.endswith(("_ms", "_bytes", "_usd", "_seconds"))], ids=str
+)
 def test_a_name_that_carries_a_unit_agrees_with_the_unit(found: sa.Column[object]) -> None:
     assert found.info["unit"] == found.name.rpartition("_")[2]
 

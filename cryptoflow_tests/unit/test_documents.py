@@ -28,7 +28,7 @@ def test_every_table_and_column_is_on_the_page() -> None:
         shown = [line for line in section.splitlines() if line.startswith("| `")]
         assert [line.split("`")[1] for line in shown] == [column.name for column in table.columns]
         for line, column in zip(shown, table.columns, strict=True):
-            assert column.comment in line
+            assert str(column.comment) in line
             assert f"| {'yes' if column.nullable else 'no'} |" in line
 
 

@@ -167,10 +167,14 @@ def test_an_answer_from_before_a_key_was_closed_does_not_open_it_again(world: Kn
 
 def test_the_slower_provider_of_one_collection_does_not_make_the_other_late(world: KnownWorld) -> None:
     told = {"website_url": "https://one.example", "description": "first words"}
-    world.learn(answer("coingecko", day(2.5), ALPHA, BETA), answer("coinmarketcap", day(2.1), listed("8", "ALP", "Alpha", **told)))
+    world.learn(
+        answer("coingecko", day(2.5), ALPHA, BETA),
+        answer("coinmarketcap", day(2.1), listed("8", "ALP", "Alpha", **told)),
+    )
     later = {"website_url": "https://two.example"}
     world.learn(
-        answer("coingecko", day(3.5), ALPHA, BETA), answer("coinmarketcap", day(3.1), listed("8", "ALPX", "Alpha", **later))
+        answer("coingecko", day(3.5), ALPHA, BETA),
+        answer("coinmarketcap", day(3.1), listed("8", "ALPX", "Alpha", **later)),
     )
     assert world.assets["alpha"].values["website_url"] == "https://two.example"
     assert world.names("alpha", "coinmarketcap")["symbol"] == "ALPX"

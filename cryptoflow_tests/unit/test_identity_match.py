@@ -14,7 +14,9 @@ def alike(symbol: str, name: str, *addresses: str) -> Likeness:
     return Likeness(symbol=symbol, name=name, contract_addresses=frozenset(addresses))
 
 
-def found(listing: Likeness, *, among: dict[str, Likeness], shared: frozenset[tuple[str, str]] = NOBODY) -> Match | None:
+def found(
+    listing: Likeness, *, among: dict[str, Likeness], shared: frozenset[tuple[str, str]] = NOBODY
+) -> Match | None:
     candidates = Candidates()
     for slug, likeness in among.items():
         candidates.add(slug, likeness)
