@@ -11,12 +11,12 @@ from cryptoflow.warehouse.quarantine import RefusedRow
 
 def refused_in(pages: Collected[Any], *, dataset: str, provider: str) -> list[RefusedRow]:
     """The rows of all pages that did not decode."""
-    return [_refused(bad.row, bad.payload_sha256, dataset=dataset, provider=provider) for bad in pages.bad]
+    return [refused(bad.row, bad.payload_sha256, dataset=dataset, provider=provider) for bad in pages.bad]
 
 
 def refused_on(page: Page[Any], *, dataset: str, provider: str) -> list[RefusedRow]:
     """The rows of one page that did not decode."""
-    return [_refused(row, page.answer.payload_sha256, dataset=dataset, provider=provider) for row in page.rows.bad]
+    return [refused(row, page.answer.payload_sha256, dataset=dataset, provider=provider) for row in page.rows.bad]
 
 
 def seen(pages: Collected[Any]) -> dict[str, object]:
@@ -32,7 +32,8 @@ def seen(pages: Collected[Any]) -> dict[str, object]:
     }
 
 
-def _refused(row: BadRow, payload_sha256: bytes, *, dataset: str, provider: str) -> RefusedRow:
+def refused(row: BadRow, payload_sha256: bytes, *, dataset: str, provider: str) -> RefusedRow:
+    """A row that did not decode, whole."""
     return RefusedRow(
         dataset=dataset,
         provider=provider,

@@ -5,7 +5,7 @@ What does not belong here: how a bucket is built (warehouse.rollups).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -45,16 +45,34 @@ def rebuild_closes(database_url: str, grain: Grain, *, start: datetime, end: dat
     return Rebuilt(rows=rows, marked=marked, changed=changed, mean_coverage=mean_coverage)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """Buckets that were built, how many of them said something new, and what is still marked."""
+
+    built: int
+    changed: int
+    left: int
+
+
 def drain(database_url: str, *, on_progress: Callable[[int], None] | None = None) -> int:
     """Build all that is marked, in batches; returns how many rows said something new."""
-    changed = 0
+    drained = None
+    for drained in drain_in_batches(database_url):
+        if on_progress:
+            on_progress(drained.left)
+    return drained.changed if drained else 0
+
+
+def drain_in_batches(database_url: str) -> Iterator[Drained]:
+    """Build a batch at each step until nothing is marked; says each time what was done so far."""
+    built, changed = 0, 0
     while True:
         with transaction(database_url) as connection:
             recorded_at = lock_closes(connection)
-            built = build_marked(connection, recorded_at=recorded_at, most=BATCH_BUCKETS)
+            batch = build_marked(connection, recorded_at=recorded_at, most=BATCH_BUCKETS)
             left = count_marks(connection)
-        changed += sum(one.changed for one in built)
-        if on_progress:
-            on_progress(left)
+        built += sum(one.marked for one in batch)
+        changed += sum(one.changed for one in batch)
+        yield Drained(built=built, changed=changed, left=left)
         if not left:
-            return changed
+            return

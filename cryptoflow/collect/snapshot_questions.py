@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from cryptoflow.collect.quarantining import refused_in, seen
+from cryptoflow.collect.planned_pages import PlannedPages, fetch_planned
+from cryptoflow.collect.planning import DATASET
+from cryptoflow.collect.quarantining import refused
 from cryptoflow.refine.identity import Listing
+from cryptoflow.refine.quota_calls import PlannedCall
+from cryptoflow.sources.coingecko import MOST_PER_PAGE as COINGECKO_ROWS
 from cryptoflow.sources.coingecko import CoinGecko, MarketRow
 from cryptoflow.sources.coinmarketcap import CoinMarketCap, QuoteRow
 from cryptoflow.sources.http import ProviderClient
 from cryptoflow.sources.ledger import RawAnswer
+from cryptoflow.sources.pages import Page
 from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
 from cryptoflow.warehouse.quarantine import RefusedRow
-
-DATASET = "raw.market_snapshots"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +61,34 @@ class SnapshotAnswer:
         return len(self.figures)
 
 
-async def ask_coingecko(client: ProviderClient, *, universe_size: int) -> SnapshotAnswer:
-    """The largest coins by market cap."""
-    pages = await CoinGecko(client).coins_markets(wanted=universe_size)
-    return SnapshotAnswer(
-        figures=[coingecko_figures(row, answer) for row, answer in pages.with_answers()],
-        refused=refused_in(pages, dataset=DATASET, provider=COINGECKO),
-        details=seen(pages),
-    )
+async def ask_coingecko(client: ProviderClient, *, calls: Sequence[PlannedCall]) -> SnapshotAnswer:
+    """The ranks of the calls. Pages are of full size, so that a rank is on the same page whoever asks."""
+    coingecko = CoinGecko(client)
+
+    async def fetch(call: PlannedCall) -> Page[MarketRow]:
+        number = (call.first_rank - 1) // COINGECKO_ROWS + 1
+        return await coingecko.coins_markets_page({"page": number, "per_page": COINGECKO_ROWS})
+
+    pages = await fetch_planned(calls, fetch, key=lambda row: row.coingecko_id)
+    return _answer(pages, [coingecko_figures(row, answer) for row, answer in pages.rows], provider=COINGECKO)
 
 
-async def ask_coinmarketcap(client: ProviderClient, *, universe_size: int) -> SnapshotAnswer:
-    """The largest coins by market cap."""
-    pages = await CoinMarketCap(client).listings_latest(wanted=universe_size)
+async def ask_coinmarketcap(client: ProviderClient, *, calls: Sequence[PlannedCall]) -> SnapshotAnswer:
+    """The ranks of the calls."""
+    coinmarketcap = CoinMarketCap(client)
+
+    async def fetch(call: PlannedCall) -> Page[QuoteRow]:
+        return await coinmarketcap.listings_latest_page({"start": call.first_rank, "limit": call.row_count})
+
+    pages = await fetch_planned(calls, fetch, key=lambda row: row.cmc_id)
+    return _answer(pages, [coinmarketcap_figures(row, answer) for row, answer in pages.rows], provider=COINMARKETCAP)
+
+
+def _answer(pages: PlannedPages[Any], figures: Sequence[Figures], *, provider: str) -> SnapshotAnswer:
     return SnapshotAnswer(
-        figures=[coinmarketcap_figures(row, answer) for row, answer in pages.with_answers()],
-        refused=refused_in(pages, dataset=DATASET, provider=COINMARKETCAP),
-        details=seen(pages),
+        figures=figures,
+        refused=[refused(bad.row, bad.payload_sha256, dataset=DATASET, provider=provider) for bad in pages.bad],
+        details=pages.details,
     )
 
 

@@ -6,20 +6,23 @@ here, so that no row waits for tomorrow's catalog.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from cryptoflow.collect.asking import Asking, ask_all, begin, raise_if_none_answered
-from cryptoflow.collect.snapshot_questions import DATASET, Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
+from cryptoflow.collect.planning import DATASET, sweep
+from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
 from cryptoflow.refine.identity import ProviderListing, plan_identity
+from cryptoflow.refine.quota_calls import PlannedCall
 from cryptoflow.settings import Settings
 from cryptoflow.sources.errors import QuotaSpent, RateLimited
 from cryptoflow.sources.http import run_sync
 from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
 from cryptoflow.warehouse import assets
-from cryptoflow.warehouse.collections import CollectionType, close_collection
+from cryptoflow.warehouse.collections import CollectionType, Outcome, close_collection
 from cryptoflow.warehouse.locks import dataset_lock
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import quarantine
@@ -27,7 +30,8 @@ from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
 from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
 from cryptoflow.warehouse.world import settle_world
 
-_FIGURES = tuple(field.name for field in fields(Figures) if field.name != "listing")
+QUESTIONS: Final = {COINGECKO: ask_coingecko, COINMARKETCAP: ask_coinmarketcap}
+_FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +52,14 @@ def collect_snapshots(
     slot: datetime,
     database_url: str,
     redis_url: str | None,
+    calls: Mapping[str, Sequence[PlannedCall]] | None = None,
     collection_type: CollectionType = "continuous",
     run_id: str | None = None,
 ) -> SnapshotReport:
-    """Ask the providers for the slot and write what came. Raises when none of them answered."""
+    """Make the calls of the slot (default: the whole universe) and write what came. Raises when nobody answered."""
+    planned = sweep(settings) if calls is None else calls
     questions = {
-        COINGECKO: partial(ask_coingecko, universe_size=settings.universe_size),
-        COINMARKETCAP: partial(ask_coinmarketcap, universe_size=settings.universe_size),
+        provider: partial(ask, calls=planned[provider]) for provider, ask in QUESTIONS.items() if planned.get(provider)
     }
     settle_world(database_url, "simulated" if settings.simulator_url else "real")
     with dataset_lock(database_url, DATASET):
@@ -68,12 +73,32 @@ def collect_snapshots(
         )
         run_sync(ask_all(settings, askings, questions, database_url=database_url, redis_url=redis_url, run_id=run_id))
         with transaction(database_url) as connection:
-            report = _write(connection, askings, slot=slot, universe_size=settings.universe_size, run_id=run_id)
+            report = write_answers(connection, askings, slot=slot, universe_size=settings.universe_size, run_id=run_id)
+            _close_idle(connection, [provider for provider in planned if provider not in questions], slot=slot)
     raise_if_none_answered(askings)
     return report
 
 
-def _write(
+def _close_idle(connection: Connection, providers: Sequence[str], *, slot: datetime) -> None:
+    """Say of the providers whose turn it was not that nothing was expected of them."""
+    for provider in providers:
+        close_slot(
+            connection,
+            Slot(
+                dataset=DATASET,
+                provider=provider,
+                slot=slot,
+                state="not_due",
+                reason="The collection plan that fits the quota has no call in this slot.",
+                assets_expected=0,
+                assets_observed=0,
+                assets_refused=0,
+                collection_id=None,
+            ),
+        )
+
+
+def write_answers(
     connection: Connection,
     askings: Sequence[Asking[SnapshotAnswer]],
     *,
@@ -81,6 +106,7 @@ def _write(
     universe_size: int,
     run_id: str | None,
 ) -> SnapshotReport:
+    """Write what the providers answered, and close its slot and collections, in the caller's transaction."""
     answered = [(asking.provider, asking.answered) for asking in askings if asking.answered]
     new_assets = sum(_introduce(connection, provider, answer.figures) for provider, answer in answered)
     keys = assets.ids_by_key(connection)
@@ -93,8 +119,9 @@ def _write(
     refused = [replace(row, run_id=run_id) for _, answer in answered for row in answer.refused]
     quarantine(connection, refused)
     for asking in askings:
-        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size))
-        close_collection(connection, asking.collection, asking.outcome())
+        broken = written.refused_by.get(asking.provider, 0)
+        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size, broken=broken))
+        close_collection(connection, asking.collection, _outcome_of(asking, broken=broken))
     return SnapshotReport(
         slot=slot,
         written=written,
@@ -132,8 +159,15 @@ def _snapshot(figures: Figures, *, provider: str, asset_id: int, slot: datetime,
     return Snapshot(provider=provider, asset_id=asset_id, slot=slot, run_id=run_id, **said)
 
 
-def _slot_of(asking: Asking[SnapshotAnswer], *, slot: datetime, universe_size: int) -> Slot:
-    state, reason = _state_of(asking)
+def _outcome_of(asking: Asking[SnapshotAnswer], *, broken: int) -> Outcome:
+    """How asking the provider ended; rows that broke a rule of the contract were not stored."""
+    outcome = asking.outcome()
+    return replace(outcome, processed=outcome.processed - broken, failed=outcome.failed + broken)
+
+
+def _slot_of(asking: Asking[SnapshotAnswer], *, slot: datetime, universe_size: int, broken: int) -> Slot:
+    outcome = _outcome_of(asking, broken=broken)
+    state, reason = _state_of(asking, outcome)
     return Slot(
         dataset=DATASET,
         provider=asking.provider,
@@ -141,13 +175,15 @@ def _slot_of(asking: Asking[SnapshotAnswer], *, slot: datetime, universe_size: i
         state=state,
         reason=reason,
         assets_expected=universe_size,
-        assets_observed=asking.answered.listed if asking.answered else 0,
-        assets_refused=len(asking.answered.refused) if asking.answered else 0,
+        assets_observed=outcome.processed,
+        assets_refused=outcome.failed,
         collection_id=asking.collection.collection_id,
     )
 
 
-def _state_of(asking: Asking[SnapshotAnswer]) -> tuple[SlotState, str | None]:
+def _state_of(asking: Asking[SnapshotAnswer], outcome: Outcome) -> tuple[SlotState, str | None]:
+    if asking.error is None and not outcome.processed:
+        return "feed_down", f"No row of the answer could be stored; {outcome.failed} were refused."
     if asking.error is None:
         return "observed", None
     if isinstance(asking.error, QuotaSpent | RateLimited):

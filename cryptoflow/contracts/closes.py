@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, revisions_of, table
 
-USD: Final = "USD"
+USD: Final = "usd"
 COINS: Final = "coins"
 
 
@@ -132,7 +132,7 @@ def _coarse_close(
         column(
             "coverage",
             sa.Numeric(),
-            "samples / expected_samples.",
+            "Share of the expected samples that are there.",
             sa.Computed("round(samples::numeric / expected_samples, 6)", persisted=True),
             unit="ratio",
             nullable=True,

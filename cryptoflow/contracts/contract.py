@@ -114,7 +114,9 @@ def revisions_of(facts: sa.Table) -> sa.Table:
     contract = contract_of(facts)
     key = [column.name for column in facts.primary_key]
     kept = [
-        sa.Column(column.name, column.type, comment=column.comment, info=column.info, nullable=column.nullable)
+        sa.Column(
+            column.name, column.type, comment=column.comment, info=_unbounded(column), nullable=column.nullable
+        )
         for column in facts.columns
         if column.computed is None
     ]
@@ -123,7 +125,7 @@ def revisions_of(facts: sa.Table) -> sa.Table:
         METADATA,
         *kept,
         column("superseded_at", sa.DateTime(timezone=True), "When the row was changed: it was believed until then."),
-        sa.Index(None, *key, "superseded_at"),
+        sa.PrimaryKeyConstraint(*key, "superseded_at"),
         schema=facts.schema,
         comment=f"What {facts.schema}.{facts.name} said, once final, before it was changed.",
         info={
@@ -137,6 +139,11 @@ def revisions_of(facts: sa.Table) -> sa.Table:
             )
         },
     )
+
+
+def _unbounded(column: sa.Column[Any]) -> dict[str, Any]:
+    """The column's info without bounds: what is kept of a row was checked when the row was written."""
+    return dict.fromkeys(column.info) | {"unit": column.info["unit"]}
 
 
 def hard_rule(column: sa.Column[Any]) -> str | None:

@@ -62,8 +62,9 @@ def _described(column: sa.Column[Any]) -> str:
 
 
 def _bounds(column: sa.Column[Any]) -> list[str]:
-    low, high, choices = (column.info.get(name) for name in ("minimum", "maximum", "one_of"))
-    bounds = [f">= {low}"] if low is not None else []
+    floor, low, high, choices = (column.info.get(name) for name in ("above", "minimum", "maximum", "one_of"))
+    bounds = [f"> {floor}"] if floor is not None else []
+    bounds += [f">= {low}"] if low is not None else []
     bounds += [f"<= {high}"] if high is not None else []
     bounds += [f"one of: {', '.join(choices)}"] if choices else []
     return bounds

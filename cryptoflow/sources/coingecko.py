@@ -126,8 +126,7 @@ class CoinGecko:
             "precision": "full",
             **params,
         }
-        answer = await self._client.ask("coins/markets", params=asked)
-        return Page(rows=decode_rows(answer, MarketRow), answer=answer)
+        return market_page(await self._client.ask("coins/markets", params=asked))
 
     async def coins_markets(self, *, wanted: int | None = None, concurrency: int = 2) -> Collected[MarketRow]:
         """The market list: the first `wanted` coins by market cap, or all."""
@@ -158,6 +157,11 @@ class CoinGecko:
             path=f"coins/{quote(coingecko_id, safe='')}/{kind}",
             params={"vs_currency": "usd", "precision": "full", **span},
         )
+
+
+def market_page(answer: RawAnswer) -> Page[MarketRow]:
+    """An answer of /coins/markets as records."""
+    return Page(rows=decode_rows(answer, MarketRow), answer=answer)
 
 
 _SERIES = ("prices", "market_caps", "total_volumes")

@@ -25,6 +25,7 @@ from cryptoflow.sources.pages import Collected, Page, StartLimit, collect
 MOST_PER_PAGE = 5_000
 ROWS_PER_CREDIT = 200
 CURRENCY = "USD"
+LISTINGS_LATEST = "v1/cryptocurrency/listings/latest"
 
 _Row = TypeVar("_Row")
 
@@ -204,20 +205,19 @@ class CoinMarketCap:
         limit = min(wanted or MOST_PER_PAGE, MOST_PER_PAGE)
         return await collect(StartLimit(limit=limit), page, key=lambda row: row.cmc_id, page_size=limit, wanted=wanted)
 
+    async def listings_latest_page(self, params: Mapping[str, int]) -> Page[QuoteRow]:
+        """One page of the listings, largest market cap first: `start` (counted from 1) and `limit`."""
+        asked = {"sort": "market_cap", "sort_dir": "desc", "convert": CURRENCY, **params}
+        return listings_page(await self._ask(LISTINGS_LATEST, asked, units=credits_for(params["limit"])))
+
     async def listings_latest(
         self, *, wanted: int | None = None, per_page: int = MOST_PER_PAGE, concurrency: int = 2
     ) -> Collected[QuoteRow]:
         """The latest figures by market cap: of the first `wanted` coins, or of all."""
         limit = min(wanted or per_page, per_page, MOST_PER_PAGE)
-
-        async def page(params: Mapping[str, int]) -> Page[QuoteRow]:
-            asked = {"sort": "market_cap", "sort_dir": "desc", "convert": CURRENCY, **params}
-            answer = await self._ask("v1/cryptocurrency/listings/latest", asked, units=credits_for(limit))
-            return Page(rows=_quote_rows(decode_rows(answer, _WireListing, path=("data",))), answer=answer)
-
         return await collect(
             StartLimit(limit=limit),
-            page,
+            self.listings_latest_page,
             key=lambda row: row.cmc_id,
             page_size=limit,
             wanted=wanted,
@@ -257,6 +257,11 @@ class CoinMarketCap:
 def credits_for(rows: int) -> int:
     """What an answer of so many rows costs."""
     return max(1, -(-rows // ROWS_PER_CREDIT))
+
+
+def listings_page(answer: RawAnswer) -> Page[QuoteRow]:
+    """An answer of listings/latest as records."""
+    return Page(rows=_quote_rows(decode_rows(answer, _WireListing, path=("data",))), answer=answer)
 
 
 def _rows_in_data(answer: RawAnswer, record: type[_Row]) -> Rows[_Row]:

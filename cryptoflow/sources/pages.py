@@ -8,7 +8,7 @@ What does not belong here: requests (http.py), records (one file per provider).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeVar
@@ -119,12 +119,6 @@ class Collected(Generic[T]):
     bad: tuple[PagedBadRow, ...]
     report: PageReport
     answers: tuple[RawAnswer, ...]
-    origins: tuple[int, ...]
-    """For each row, the place in `answers` of the page that held it."""
-
-    def with_answers(self) -> Iterator[tuple[T, RawAnswer]]:
-        """Each row with the answer that held it."""
-        return ((row, self.answers[origin]) for row, origin in zip(self.rows, self.origins, strict=True))
 
     @property
     def fetched_at(self) -> datetime:
@@ -209,7 +203,7 @@ def _assemble(
     wanted: int | None,
     stopped_by: Literal["wanted", "short_page", "repeated_pages", "page_limit"],
 ) -> Collected[T]:
-    rows: dict[Hashable, tuple[T, int]] = {}
+    rows: dict[Hashable, T] = {}
     duplicates: dict[Hashable, None] = {}
     bad: list[PagedBadRow] = []
     for number, page in enumerate(walk.pages):
@@ -217,7 +211,7 @@ def _assemble(
             name = key(row)
             if name in rows:
                 duplicates[name] = None
-            rows.setdefault(name, (row, number))
+            rows.setdefault(name, row)
         bad += [PagedBadRow(page=number, payload_sha256=page.answer.payload_sha256, row=row) for row in page.rows.bad]
     kept = tuple(rows.values())[:wanted]
     filled = max((number for number, page in enumerate(walk.pages) if page.size), default=0)
@@ -232,10 +226,4 @@ def _assemble(
             number for number, page in enumerate(walk.pages) if number < filled and paginator.is_last(page.size)
         ),
     )
-    return Collected(
-        rows=tuple(row for row, _ in kept),
-        bad=tuple(bad),
-        report=report,
-        answers=tuple(page.answer for page in walk.pages),
-        origins=tuple(origin for _, origin in kept),
-    )
+    return Collected(rows=kept, bad=tuple(bad), report=report, answers=tuple(page.answer for page in walk.pages))

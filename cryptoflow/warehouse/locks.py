@@ -19,16 +19,30 @@ class DatasetBusy(TransientError):
 
 
 @contextmanager
-def dataset_lock(database_url: str, dataset: str) -> Iterator[None]:
-    """Hold the dataset for the block, on a connection of its own; refuse at once when another process holds it."""
+def dataset_lock(database_url: str, dataset: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the dataset for the block, on a connection of its own; refuse when another process holds it that long."""
     with _connected(database_url, dataset) as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (dataset,)).fetchone()
-        if row is None or not row[0]:
+        if not (_wait(connection, dataset, wait_seconds) if wait_seconds else _take(connection, dataset)):
             raise DatasetBusy(
                 f"{dataset} is being collected by another process.",
                 cure="Wait for it; its row in ops.collection_status says 'running'.",
             )
         yield
+
+
+def _take(connection: Connection, dataset: str) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (dataset,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _wait(connection: Connection, dataset: str, seconds: float) -> bool:
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{round(seconds * 1000)}ms",))
+    try:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (dataset,))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    connection.execute("RESET lock_timeout")
+    return True
 
 
 def _connected(database_url: str, dataset: str) -> Connection:

@@ -52,13 +52,15 @@ def merge_statement(table: sa.Table) -> sql.Composed:
             SELECT {names}, %(recorded_at)s FROM incoming ORDER BY {key}
             ON CONFLICT ({key}) DO UPDATE
                 SET ({changing}, recorded_at) = ROW({excluded}, excluded.recorded_at)
-                WHERE ({known_telling}) IS DISTINCT FROM ({excluded_telling})
+                WHERE ({known_telling}) IS DISTINCT FROM ({excluded_telling}) AND {is_newer}
             RETURNING {new_key}, {old_kept}, (old.{first_key} IS NOT NULL) AS was_there, new.recorded_at AS changed_at
         ),
 
         kept AS (
             INSERT INTO {revisions} ({kept}, superseded_at)
             SELECT {kept_old}, changed_at FROM merged WHERE was_there AND {was_final}
+            -- Changed twice within one transaction: what stood in between was never seen by anybody.
+            ON CONFLICT DO NOTHING
         )
 
         SELECT {merged_key}, was_there FROM merged
@@ -83,6 +85,7 @@ def merge_statement(table: sa.Table) -> sql.Composed:
         kept_old=_list([f"old_{name}" for name in kept]),
         merged_key=_list([f"key_{name}" for name in key]),
         was_final=_was_final(table),
+        is_newer=_is_newer(table),
     )
 
 
@@ -92,6 +95,16 @@ def _was_final(table: sa.Table) -> sql.SQL:
         return sql.SQL("true")
     cadence = contract_of(table).cadence
     return sql.SQL(f"key_bucket + INTERVAL '1 {cadence}' + INTERVAL '{GRACE}' <= changed_at")
+
+
+def _is_newer(table: sa.Table) -> sql.SQL:
+    """Of two versions of a sample the one fetched last counts, in whatever order they arrive.
+
+    The same answer may say something else when it is read anew by a better reader.
+    """
+    if "fetched_at" not in table.columns:
+        return sql.SQL("true")
+    return sql.SQL("(excluded.fetched_at, excluded.payload_sha256) >= (known.fetched_at, known.payload_sha256)")
 
 
 def _name(table: sa.Table) -> sql.Identifier:

@@ -2,7 +2,8 @@
 
 There is one path. A tick, late data and a correction all mark the coarse buckets that they touch; `build_marked` takes
 the marks and builds those buckets from the finer grain, in the same transaction, and marks the next grain in turn. So
-what stands in a bucket follows from the finer rows alone, in whatever order they came.
+what stands in a bucket follows from the finer rows alone, in whatever order they came. Where finer rows are no longer
+kept, what was built while they were stands.
 """
 
 from __future__ import annotations
@@ -217,12 +218,23 @@ def _build_statement(grain: Grain) -> sql.Composed:
                 ON folded.asset_id = opening.asset_id AND folded.first_bucket = opening.bucket
             INNER JOIN finer AS closing
                 ON folded.asset_id = closing.asset_id AND folded.last_bucket = closing.bucket
+            LEFT JOIN {table} AS standing
+                ON folded.asset_id = standing.asset_id AND standing.bucket = %(bucket)s
+            -- Less than what stands was built from: finer rows are gone, and what is left does not tell the whole.
+            WHERE
+                standing.asset_id IS NULL
+                OR (
+                    folded.samples >= standing.samples
+                    AND opening.first_at <= standing.first_at
+                    AND closing.last_at >= standing.last_at
+                )
         ),
         """
     ).format(
         extremes=_extremes(finer_grain),
         figures=_columns(_LAST_FIGURES),
         finer=sql.Identifier(str(finer.schema), finer.name),
+        table=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
         length=length,
         last_figures=_columns(_LAST_FIGURES, prefix="closing"),
         expected=_expected(grain, finer_grain),

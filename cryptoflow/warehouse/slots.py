@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.statements import statement
 
 SlotState = Literal["observed", "confirmed_empty", "feed_down", "source_has_none", "throttled", "not_due", "pending"]
@@ -49,3 +49,10 @@ def close_slot(
                 "reason": reason,
             },
         )
+
+
+def providers_observed(database_url: str, *, dataset: str) -> set[str]:
+    """The providers that ever answered for the dataset."""
+    with transaction(database_url) as connection:
+        rows = connection.execute(statement("ops/select_providers_observed"), {"dataset": dataset})
+        return {provider for (provider,) in rows}

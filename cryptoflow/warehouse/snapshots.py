@@ -8,13 +8,14 @@ What does not belong here: asking providers (collect), what a coarse close is (r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Final
 
+import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
@@ -61,22 +62,27 @@ class Written:
     """What a batch changed."""
 
     received: int
-    refused: int
+    refused_by: Mapping[str, int]
     stored: int
     minutes: int
     built: Sequence[Built]
+
+    @property
+    def refused(self) -> int:
+        """Rows of all providers that broke a rule."""
+        return sum(self.refused_by.values())
 
 
 def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Written:
     """Store a batch, in the caller's transaction. The same batch a second time changes nothing."""
     recorded_at = lock_closes(connection)
     received = _stage(connection, snapshots)
-    refused = connection.execute(_refuse_statement(), {"dataset": "raw.market_snapshots"}).rowcount
+    refused = connection.execute(_refuse_statement(), {"dataset": "raw.market_snapshots"}).fetchall()
     stored = _merge(connection, recorded_at)
     minutes = close_minutes(connection, _minutes_of(stored), recorded_at=recorded_at)
     return Written(
         received=received,
-        refused=refused,
+        refused_by=dict(refused),
         stored=len(stored),
         minutes=len(minutes),
         built=build_marked(connection, recorded_at=recorded_at),
@@ -118,6 +124,8 @@ def _stage(connection: Connection, snapshots: Iterable[Snapshot]) -> int:
     for name in names:
         connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(_STAGE, sql.Identifier(name)))
     connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN recorded_at DROP NOT NULL").format(_STAGE))
+    # A batch before this one in the same transaction has left its rows.
+    connection.execute(sql.SQL("TRUNCATE {}").format(_STAGE))
     copy = sql.SQL("COPY {} ({}) FROM STDIN").format(_STAGE, sql.SQL(", ").join(map(sql.Identifier, names)))
     received = 0
     with connection.cursor() as cursor, cursor.copy(copy) as stream:
@@ -129,12 +137,20 @@ def _stage(connection: Connection, snapshots: Iterable[Snapshot]) -> int:
 
 @cache
 def _refuse_statement() -> sql.Composed:
-    """Take the rows that break a hard rule out of the stage, and keep them in quarantine with the rule's name."""
+    """Take the rows that break a hard rule out of the stage, and keep them in quarantine with the rule's name.
+
+    Returns (provider, rows refused). To PostgreSQL, NaN and infinity are above every bound: each needs a rule.
+    """
     rules = [(column.name, rule) for column in market_snapshots.columns if (rule := hard_rule(column))]
     rules += [
         (f"{column.name}_given", f"{column.name} IS NOT NULL")
         for column in market_snapshots.columns
         if not column.nullable and column.name != "recorded_at"
+    ]
+    rules += [
+        (f"{column.name}_finite", f"{column.name} NOT IN ('NaN', 'Infinity', '-Infinity')")
+        for column in market_snapshots.columns
+        if isinstance(column.type, sa.Numeric)
     ]
     rules.append(("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"))
     broken = sql.SQL(" ").join(
@@ -147,17 +163,21 @@ def _refuse_statement() -> sql.Composed:
             WHERE CASE {broken} END IS NOT NULL
             RETURNING
                 stage.provider, stage.payload_sha256, stage.run_id, CASE {broken} END AS rule, to_jsonb(stage) AS held
+        ),
+
+        kept AS (
+            INSERT INTO ops.quarantine AS known (
+                dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
+            )
+            SELECT DISTINCT ON (provider, rule, held)
+                %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
+                sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
+            FROM refused
+            ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
+                SET times_seen = known.times_seen + 1, last_seen_at = now()
         )
 
-        INSERT INTO ops.quarantine AS known (
-            dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
-        )
-        SELECT DISTINCT ON (provider, rule, held)
-            %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
-            sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
-        FROM refused
-        ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
-            SET times_seen = known.times_seen + 1, last_seen_at = now()
+        SELECT provider, count(*) FROM refused GROUP BY provider
         """
     ).format(stage=_STAGE, broken=broken)
 
@@ -193,4 +213,5 @@ def _minutes_of(keys: Iterable[tuple[datetime, int]]) -> list[tuple[datetime, in
 
 @cache
 def _close_statement() -> sql.Composed:
-    return sql.SQL(statement("market/close_minutes").decode()) + merge_statement(minute_close)
+    closes = sql.SQL(statement("market/select_minute_closes").decode().rstrip().removesuffix(";"))
+    return sql.SQL("WITH incoming AS ({}\n), ").format(closes) + merge_statement(minute_close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_a_wrong_password_is_told_without_it(
 
 def test_migrate_up_current_and_down(empty_url: str) -> None:
     assert run("migrate", "current").stdout == "No migration is in force; `cryptoflow migrate up` applies them.\n"
-    assert run("migrate", "up").stdout.startswith("0001_identity_and_control (identity of assets")
+    assert re.match(r"\d{4}_\w+ \(.+\), applied 2", run("migrate", "up").stdout)
     assert run("migrate", "current").stdout.endswith(" UTC\n")
     assert run("migrate", "check").stdout == "The database is what the contracts say.\n"
     assert run("migrate", "down", "base", "--yes").stdout.startswith("No migration is in force")
@@ -163,16 +164,17 @@ def test_migrate_down_asks_first(url: str) -> None:
 
 @pytest.mark.usefixtures("url")
 def test_migrate_history_for_people_and_programs() -> None:
-    (step,) = json.loads(run("migrate", "history", "--json").stdout)
-    assert step["version"] == "0001_identity_and_control"
-    assert step["applied_at"].endswith("Z")
-    assert "0001_identity_and_control" in run("migrate", "history").stdout
+    steps = json.loads(run("migrate", "history", "--json").stdout)
+    assert steps[0]["version"] == "0001_identity_and_control"
+    assert all(step["applied_at"].endswith("Z") for step in steps)
+    table = run("migrate", "history").stdout
+    assert [step for step in steps if step["version"] not in table] == []
 
 
 @pytest.mark.usefixtures("empty_url")
 def test_migrate_history_of_an_empty_database() -> None:
-    (step,) = json.loads(run("migrate", "history", "--json").stdout)
-    assert step["applied_at"] is None
+    steps = json.loads(run("migrate", "history", "--json").stdout)
+    assert {step["applied_at"] for step in steps} == {None}
 
 
 def test_migrate_check_names_each_difference(url: str) -> None:

@@ -66,8 +66,27 @@ def test_the_catalog_fills_by_itself(platform: RunningPlatform) -> None:
     tags = {tag["key"] for tag in runs[0]["tags"]}  # type: ignore[attr-defined]
     assert "dagster/sensor_name" in tags, "the daemon must have started it"
     assert "dagster-celery/task_id" in tags, "a warm worker must have executed it"
-    said = platform.rows("SELECT provider, status FROM ops.collection_status ORDER BY provider")
+    said = platform.rows(
+        "SELECT provider, status FROM ops.collection_status WHERE dataset = 'market.assets' ORDER BY provider"
+    )
     assert said == [("coingecko", "completed"), ("coinmarketcap", "completed")]
+
+
+def test_every_minute_is_closed_and_rolled_up_by_itself(platform: RunningPlatform) -> None:
+    wait_for(
+        lambda: platform.rows("SELECT count(DISTINCT bucket) FROM market.minute_close")[0][0] >= 3,
+        seconds=240,
+        what="three minutes with closes",
+    )
+    lost = platform.rows(
+        "SELECT m.asset_id FROM market.minute_close AS m"
+        " LEFT JOIN market.hourly_close AS h ON h.asset_id = m.asset_id AND h.bucket = date_trunc('hour', m.bucket, 'UTC')"
+        " LEFT JOIN market.monthly_close AS x ON x.asset_id = m.asset_id"
+        " WHERE h.asset_id IS NULL OR x.asset_id IS NULL"
+    )
+    assert lost == [], "closes that no hour or month holds"
+    slots = platform.rows("SELECT state, count(*) FROM ops.slots WHERE provider = 'coingecko' GROUP BY state")
+    assert dict(slots).keys() == {"observed"}
 
 
 def test_daemons_schedules_and_sensors_are_on(platform: RunningPlatform) -> None:
@@ -150,4 +169,5 @@ def test_a_run_whose_worker_is_killed_is_started_anew(platform: RunningPlatform)
     wait_for(retried, seconds=RECOVERED_WITHIN_SECONDS, what="its successor ends well")
     states = platform.rows("SELECT DISTINCT status FROM ops.collection_status WHERE run_id = %s", run_id)
     assert states == [("cancelled",)]
-    assert platform.rows("SELECT count(*) FROM ops.collection_status WHERE status = 'running'") == [(0,)]
+    running = "SELECT count(*) FROM ops.collection_status WHERE dataset = 'market.assets' AND status = 'running'"
+    assert platform.rows(running) == [(0,)]

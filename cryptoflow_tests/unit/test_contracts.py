@@ -86,8 +86,10 @@ def test_a_name_that_carries_a_unit_agrees_with_the_unit(found: sa.Column[object
 @pytest.mark.parametrize("found", COLUMNS, ids=str)
 def test_a_bound_is_a_check_of_the_database(found: sa.Column[object]) -> None:
     rule = checks(found.table).get(found.name)
-    bounds = [found.info[name] for name in ("minimum", "maximum", "one_of")]
+    bounds = [found.info[name] for name in ("above", "minimum", "maximum", "one_of")]
     assert (rule is None) == all(bound is None for bound in bounds)
+    if found.info["above"] is not None:
+        assert f"{found.name} > {found.info['above']}" in str(rule)
     if found.info["minimum"] is not None:
         assert f"{found.name} >= {found.info['minimum']}" in str(rule)
     for choice in found.info["one_of"] or ():

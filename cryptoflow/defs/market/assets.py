@@ -6,6 +6,7 @@ import dagster as dg
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.catalog import CatalogReport, collect_catalog
+from cryptoflow.collect.planning import calls_of_slot
 from cryptoflow.collect.snapshots import SnapshotReport, collect_snapshots
 from cryptoflow.contracts import closes, market
 from cryptoflow.defs.contracted import contract_spec
@@ -60,12 +61,16 @@ SLOT_TAG = "cryptoflow/slot"
 def market_tick(context: dg.AssetExecutionContext, warehouse: WarehouseResource):
     """Ask the providers for the slot that the run is due for; store, close the minutes, move the open buckets on."""
     with told_to_dagster():
+        settings, now = warehouse.settings(), datetime.now(UTC)
+        slot = slot_of(context.run.tags, now=now)
+        scheduled = SLOT_TAG in context.run.tags
         report = collect_snapshots(
-            warehouse.settings(),
-            slot=slot_of(context.run.tags, now=datetime.now(UTC)),
+            settings,
+            slot=slot,
             database_url=warehouse.database_url,
             redis_url=warehouse.redis_url,
-            collection_type="continuous" if SLOT_TAG in context.run.tags else "manual",
+            calls=calls_of_slot(settings, warehouse.database_url, slot=slot, now=now) if scheduled else None,
+            collection_type="continuous" if scheduled else "manual",
             run_id=context.run_id,
         )
     for error in report.errors:

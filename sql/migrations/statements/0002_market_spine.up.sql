@@ -75,10 +75,9 @@ CREATE TABLE raw.market_snapshots_revisions (
     payload_sha256 BYTEA NOT NULL,
     run_id TEXT,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_market_snapshots_revisions PRIMARY KEY (observed_at, provider, asset_id, superseded_at)
 );
-CREATE INDEX ix_market_snapshots_revisions_observed_at_provider_asse_2d60 ON
-raw.market_snapshots_revisions (observed_at, provider, asset_id, superseded_at);
 COMMENT ON TABLE raw.market_snapshots_revisions IS 'What raw.market_snapshots said, once final, before it was changed.';
 COMMENT ON COLUMN raw.market_snapshots_revisions.observed_at IS 'The provider''s own time of the figures.';
 COMMENT ON COLUMN raw.market_snapshots_revisions.provider IS 'Who said so.';
@@ -168,10 +167,9 @@ CREATE TABLE market.minute_close_revisions (
     observed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     formula_version SMALLINT NOT NULL,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_minute_close_revisions PRIMARY KEY (bucket, asset_id, superseded_at)
 );
-CREATE INDEX ix_minute_close_revisions_bucket_asset_id_superseded_at ON
-market.minute_close_revisions (bucket, asset_id, superseded_at);
 COMMENT ON TABLE market.minute_close_revisions IS 'What market.minute_close said, once final, before it was changed.';
 COMMENT ON COLUMN market.minute_close_revisions.bucket IS 'Start of the minute.';
 COMMENT ON COLUMN market.minute_close_revisions.asset_id IS 'The asset, as in market.assets.';
@@ -246,7 +244,7 @@ COMMENT ON COLUMN market.hourly_close.max_supply IS 'Coins that can ever exist.'
 COMMENT ON COLUMN market.hourly_close.market_cap_rank IS 'Rank by market cap.';
 COMMENT ON COLUMN market.hourly_close.samples IS 'Minute closes that it is built from.';
 COMMENT ON COLUMN market.hourly_close.expected_samples IS 'Minute closes of a whole hour.';
-COMMENT ON COLUMN market.hourly_close.coverage IS 'samples / expected_samples.';
+COMMENT ON COLUMN market.hourly_close.coverage IS 'Share of the expected samples that are there.';
 COMMENT ON COLUMN market.hourly_close.first_at IS 'Start of the first minute with a close.';
 COMMENT ON COLUMN market.hourly_close.last_at IS 'Start of the last minute with a close.';
 COMMENT ON COLUMN market.hourly_close.formula_version IS 'Version of the rule that built it.';
@@ -271,10 +269,9 @@ CREATE TABLE market.hourly_close_revisions (
     last_at TIMESTAMP WITH TIME ZONE NOT NULL,
     formula_version SMALLINT NOT NULL,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_hourly_close_revisions PRIMARY KEY (bucket, asset_id, superseded_at)
 );
-CREATE INDEX ix_hourly_close_revisions_bucket_asset_id_superseded_at ON
-market.hourly_close_revisions (bucket, asset_id, superseded_at);
 COMMENT ON TABLE market.hourly_close_revisions IS 'What market.hourly_close said, once final, before it was changed.';
 COMMENT ON COLUMN market.hourly_close_revisions.bucket IS 'Start of the hour.';
 COMMENT ON COLUMN market.hourly_close_revisions.asset_id IS 'The asset, as in market.assets.';
@@ -351,7 +348,7 @@ COMMENT ON COLUMN market.daily_close.max_supply IS 'Coins that can ever exist.';
 COMMENT ON COLUMN market.daily_close.market_cap_rank IS 'Rank by market cap.';
 COMMENT ON COLUMN market.daily_close.samples IS 'Hour closes that it is built from.';
 COMMENT ON COLUMN market.daily_close.expected_samples IS 'Hour closes of a whole day.';
-COMMENT ON COLUMN market.daily_close.coverage IS 'samples / expected_samples.';
+COMMENT ON COLUMN market.daily_close.coverage IS 'Share of the expected samples that are there.';
 COMMENT ON COLUMN market.daily_close.first_at IS 'Start of the first minute with a close.';
 COMMENT ON COLUMN market.daily_close.last_at IS 'Start of the last minute with a close.';
 COMMENT ON COLUMN market.daily_close.formula_version IS 'Version of the rule that built it.';
@@ -376,10 +373,9 @@ CREATE TABLE market.daily_close_revisions (
     last_at TIMESTAMP WITH TIME ZONE NOT NULL,
     formula_version SMALLINT NOT NULL,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_daily_close_revisions PRIMARY KEY (bucket, asset_id, superseded_at)
 );
-CREATE INDEX ix_daily_close_revisions_bucket_asset_id_superseded_at ON
-market.daily_close_revisions (bucket, asset_id, superseded_at);
 COMMENT ON TABLE market.daily_close_revisions IS 'What market.daily_close said, once final, before it was changed.';
 COMMENT ON COLUMN market.daily_close_revisions.bucket IS 'Start of the day.';
 COMMENT ON COLUMN market.daily_close_revisions.asset_id IS 'The asset, as in market.assets.';
@@ -454,7 +450,7 @@ COMMENT ON COLUMN market.weekly_close.max_supply IS 'Coins that can ever exist.'
 COMMENT ON COLUMN market.weekly_close.market_cap_rank IS 'Rank by market cap.';
 COMMENT ON COLUMN market.weekly_close.samples IS 'Day closes that it is built from.';
 COMMENT ON COLUMN market.weekly_close.expected_samples IS 'Day closes of a whole week.';
-COMMENT ON COLUMN market.weekly_close.coverage IS 'samples / expected_samples.';
+COMMENT ON COLUMN market.weekly_close.coverage IS 'Share of the expected samples that are there.';
 COMMENT ON COLUMN market.weekly_close.first_at IS 'Start of the first minute with a close.';
 COMMENT ON COLUMN market.weekly_close.last_at IS 'Start of the last minute with a close.';
 COMMENT ON COLUMN market.weekly_close.formula_version IS 'Version of the rule that built it.';
@@ -479,10 +475,9 @@ CREATE TABLE market.weekly_close_revisions (
     last_at TIMESTAMP WITH TIME ZONE NOT NULL,
     formula_version SMALLINT NOT NULL,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_weekly_close_revisions PRIMARY KEY (bucket, asset_id, superseded_at)
 );
-CREATE INDEX ix_weekly_close_revisions_bucket_asset_id_superseded_at ON
-market.weekly_close_revisions (bucket, asset_id, superseded_at);
 COMMENT ON TABLE market.weekly_close_revisions IS 'What market.weekly_close said, once final, before it was changed.';
 COMMENT ON COLUMN market.weekly_close_revisions.bucket IS 'Start of the week.';
 COMMENT ON COLUMN market.weekly_close_revisions.asset_id IS 'The asset, as in market.assets.';
@@ -558,7 +553,7 @@ COMMENT ON COLUMN market.monthly_close.max_supply IS 'Coins that can ever exist.
 COMMENT ON COLUMN market.monthly_close.market_cap_rank IS 'Rank by market cap.';
 COMMENT ON COLUMN market.monthly_close.samples IS 'Day closes that it is built from.';
 COMMENT ON COLUMN market.monthly_close.expected_samples IS 'Day closes of a whole month.';
-COMMENT ON COLUMN market.monthly_close.coverage IS 'samples / expected_samples.';
+COMMENT ON COLUMN market.monthly_close.coverage IS 'Share of the expected samples that are there.';
 COMMENT ON COLUMN market.monthly_close.first_at IS 'Start of the first minute with a close.';
 COMMENT ON COLUMN market.monthly_close.last_at IS 'Start of the last minute with a close.';
 COMMENT ON COLUMN market.monthly_close.formula_version IS 'Version of the rule that built it.';
@@ -583,10 +578,9 @@ CREATE TABLE market.monthly_close_revisions (
     last_at TIMESTAMP WITH TIME ZONE NOT NULL,
     formula_version SMALLINT NOT NULL,
     recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL
+    superseded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_monthly_close_revisions PRIMARY KEY (bucket, asset_id, superseded_at)
 );
-CREATE INDEX ix_monthly_close_revisions_bucket_asset_id_superseded_at ON
-market.monthly_close_revisions (bucket, asset_id, superseded_at);
 COMMENT ON TABLE market.monthly_close_revisions IS 'What market.monthly_close said, once final, before it was changed.';
 COMMENT ON COLUMN market.monthly_close_revisions.bucket IS 'Start of the month.';
 COMMENT ON COLUMN market.monthly_close_revisions.asset_id IS 'The asset, as in market.assets.';

@@ -1,0 +1,94 @@
+"""What was corrected: rows that said one thing, once final, and say another now.
+
+The statement is composed from the contracts, so that a new figure is compared without a change here.
+What does not belong here: making corrections (merge).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+
+import sqlalchemy as sa
+from psycopg import sql
+
+from cryptoflow.contracts.closes import CLOSES, REVISIONS, market_snapshots
+from cryptoflow.warehouse.merge import telling_columns
+from cryptoflow.warehouse.pool import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One row that was changed. `at` is its bucket, or when a snapshot was observed; `changed` names the columns."""
+
+    superseded_at: datetime
+    table: str
+    at: datetime
+    slug: str
+    provider: str | None
+    old_price_usd: Decimal
+    new_price_usd: Decimal
+    changed: Sequence[str]
+
+
+def corrections_since(connection: Connection, instant: datetime) -> list[Correction]:
+    """Every correction since the instant, oldest first; from fine to coarse where they were made together."""
+    names = tuple(Correction.__dataclass_fields__)
+    rows = connection.execute(_statement(), {"since": instant})
+    return [Correction(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+@cache
+def _statement() -> sql.Composed:
+    tables = (market_snapshots, *CLOSES.values())
+    parts = [_of_table(table, place) for place, table in enumerate(tables)]
+    return (
+        sql.SQL("SELECT superseded_at, said_by, at, slug, provider, old_usd, new_usd, changed FROM (")
+        + sql.SQL(" UNION ALL ").join(parts)
+        + sql.SQL(") AS corrections ORDER BY superseded_at, place, at, slug, provider")
+    )
+
+
+def _of_table(table: sa.Table, place: int) -> sql.Composed:
+    """A version that follows another became known at the instant at which the other ended."""
+    key = [column.name for column in table.primary_key]
+    telling = [name for name in telling_columns(table) if name != "formula_version"]
+    return sql.SQL(
+        """
+        SELECT
+            old.superseded_at, {said_by} AS said_by, {place} AS place, old.{clock} AS at, assets.slug,
+            {provider} AS provider, old.price_usd AS old_usd, new.price_usd AS new_usd,
+            array_remove(ARRAY[{changed}], NULL) AS changed
+        FROM {revisions} AS old
+        INNER JOIN market.assets AS assets ON old.asset_id = assets.asset_id
+        INNER JOIN LATERAL (
+            SELECT {figures} FROM {table} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
+            UNION ALL
+            SELECT {figures} FROM {revisions} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
+        ) AS new ON true
+        WHERE old.superseded_at >= %(since)s
+        """
+    ).format(
+        said_by=sql.Literal(f"{table.schema}.{table.name}"),
+        place=sql.Literal(place),
+        clock=sql.Identifier(key[0]),
+        provider=sql.SQL("old.provider" if "provider" in key else "NULL::text"),
+        changed=sql.SQL(", ").join(
+            sql.SQL("CASE WHEN old.{0} IS DISTINCT FROM new.{0} THEN {1} END").format(
+                sql.Identifier(name), sql.Literal(name)
+            )
+            for name in telling
+        ),
+        revisions=_name(REVISIONS[table.name]),
+        table=_name(table),
+        figures=sql.SQL(", ").join(map(sql.Identifier, telling)),
+        key=sql.SQL(", ").join(map(sql.Identifier, key)),
+        old_key=sql.SQL(", ").join(sql.Identifier("old", name) for name in key),
+    )
+
+
+def _name(table: sa.Table) -> sql.Identifier:
+    return sql.Identifier(str(table.schema), table.name)

@@ -1,0 +1,164 @@
+"""Market samples for tests, the closes that must follow from them, and what a warehouse holds.
+
+The closes are computed here in plain Python from the definitions, from nothing but the samples, so that the warehouse's
+own way of building them can be compared with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from cryptoflow.cadence import CADENCES, Grain, bucket_start, expected_samples
+from cryptoflow.contracts.closes import CLOSES, REVISIONS
+from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
+
+FACTS = ("raw.market_snapshots", *(f"market.{table.name}" for table in CLOSES.values()))
+KEPT = tuple(f"{table.schema}.{table.name}" for table in REVISIONS.values())
+WORK = ("ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
+PRIORITY = ("coingecko", "coinmarketcap")
+COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
+Key = tuple[datetime, int]
+
+
+def sample(at: datetime | None, price: str | Decimal | None = "1", **changes: Any) -> Snapshot:
+    """A snapshot that is sound unless `changes` make it otherwise."""
+    fetched_at = changes.get("fetched_at") or (at or changes["slot"]) + timedelta(seconds=5)
+    given: dict[str, Any] = {
+        "observed_at": at, "provider": "coingecko", "asset_id": 1, "slot": bucket_start(fetched_at, Grain.MINUTE),
+        "fetched_at": fetched_at, "price_usd": None if price is None else Decimal(price),
+        "market_cap_usd": Decimal(1000), "volume_24h_usd": Decimal(10), "circulating_supply": Decimal(1000),
+        "total_supply": Decimal(2000), "max_supply": None, "market_cap_rank": 1, "fully_diluted_valuation_usd": None,
+        "price_change_1h_percent": None, "price_change_24h_percent": Decimal("-1.5"), "price_change_7d_percent": None,
+        "payload_sha256": hashlib.sha256(str(fetched_at).encode()).digest(), "run_id": None,
+    }  # fmt: skip
+    return Snapshot(**given | changes)
+
+
+def store(database_url: str, *snapshots: Snapshot) -> Written:
+    """Store them as one batch in a transaction of its own."""
+    with transaction(database_url) as connection:
+        return store_snapshots(connection, snapshots)
+
+
+def rows(database_url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """What a query says, in UTC."""
+    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def held(database_url: str, *names: str) -> dict[str, list[str]]:
+    """The rows of tables, exact and in a fixed order, without the instants at which they were written."""
+    told = (
+        "(to_jsonb(x) - 'recorded_at' - 'superseded_at' - 'marked_at' - 'closed_at' - 'last_seen_at' - 'quarantine_id')"
+    )
+    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
+        return {
+            name: [text for (text,) in connection.execute(f"SELECT {told}::text FROM {name} AS x ORDER BY 1")]
+            for name in names or (*FACTS, *KEPT, *WORK)
+        }
+
+
+def empty(database_url: str) -> None:
+    """Take every row away."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(f"TRUNCATE {', '.join((*FACTS, *KEPT, *WORK))} RESTART IDENTITY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """One close as the definitions have it. For a minute open, high, low and last price are one."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    price: Decimal
+    volume: Decimal | None
+    rank: int | None
+    samples: int
+    expected: int
+    first_at: datetime
+    last_at: datetime
+
+
+def believed(snapshots: Iterable[Snapshot]) -> dict[tuple[datetime, str, int], Snapshot]:
+    """Of each sample the version that was fetched last."""
+    known: dict[tuple[datetime, str, int], Snapshot] = {}
+    for one in sorted(snapshots, key=lambda one: (one.fetched_at, one.payload_sha256)):
+        assert one.observed_at is not None
+        known[one.observed_at, one.provider, one.asset_id] = one
+    return known
+
+
+def expected_closes(snapshots: Iterable[Snapshot]) -> dict[Grain, dict[Key, Close]]:
+    """The closes of every grain, from scratch."""
+    closes = {Grain.MINUTE: _minutes(believed(snapshots).values())}
+    for grain in COARSE:
+        finer = CADENCES[grain].built_from
+        assert finer is not None
+        closes[grain] = _coarse(grain, closes[finer])
+    return closes
+
+
+def stored_closes(database_url: str) -> dict[Grain, dict[Key, Close]]:
+    """The closes that a warehouse holds."""
+    minute = "price_usd, price_usd, price_usd, price_usd, volume_24h_usd, market_cap_rank, 1, 1, bucket, bucket"
+    coarse = (
+        "open_usd, high_usd, low_usd, price_usd, volume_24h_usd, market_cap_rank, samples, expected_samples,"
+        " first_at, last_at"
+    )
+    names = Close.__dataclass_fields__
+    return {
+        grain: {
+            (bucket, asset): Close(**dict(zip(names, figures, strict=True)))
+            for bucket, asset, *figures in rows(
+                database_url,
+                f"SELECT bucket, asset_id, {minute if grain is Grain.MINUTE else coarse} FROM market.{table.name}",
+            )
+        }
+        for grain, table in CLOSES.items()
+    }
+
+
+def _minutes(known: Iterable[Snapshot]) -> dict[Key, Close]:
+    last: dict[Key, dict[str, Snapshot]] = defaultdict(dict)
+    for one in sorted(known, key=lambda one: one.observed_at or one.fetched_at):
+        assert one.observed_at is not None
+        last[bucket_start(one.observed_at, Grain.MINUTE), one.asset_id][one.provider] = one
+    return {key: _minute(key, list(of.values())) for key, of in last.items()}
+
+
+def _minute(key: Key, sources: Sequence[Snapshot]) -> Close:
+    first = min(sources, key=lambda one: ((*PRIORITY, one.provider).index(one.provider), one.provider))
+    prices = sorted(one.price_usd for one in sources if one.price_usd is not None)
+    price = first.price_usd
+    if len(prices) >= 3:
+        middle = len(prices) // 2
+        price = prices[middle] if len(prices) % 2 else (prices[middle - 1] + prices[middle]) / 2
+    assert price is not None
+    return Close(
+        open=price, high=price, low=price, price=price, volume=first.volume_24h_usd, rank=first.market_cap_rank,
+        samples=1, expected=1, first_at=key[0], last_at=key[0],
+    )  # fmt: skip
+
+
+def _coarse(grain: Grain, finer: dict[Key, Close]) -> dict[Key, Close]:
+    inside: dict[Key, list[Close]] = defaultdict(list)
+    for (bucket, asset), close in sorted(finer.items()):
+        inside[bucket_start(bucket, grain), asset].append(close)
+    return {
+        (bucket, asset): Close(
+            open=parts[0].open, high=max(one.high for one in parts), low=min(one.low for one in parts),
+            price=parts[-1].price, volume=parts[-1].volume, rank=parts[-1].rank, samples=len(parts),
+            expected=expected_samples(bucket, grain), first_at=parts[0].first_at, last_at=parts[-1].last_at,
+        )
+        for (bucket, asset), parts in inside.items()
+    }  # fmt: skip
