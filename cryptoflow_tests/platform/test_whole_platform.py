@@ -80,7 +80,8 @@ def test_every_minute_is_closed_and_rolled_up_by_itself(platform: RunningPlatfor
     )
     lost = platform.rows(
         "SELECT m.asset_id FROM market.minute_close AS m"
-        " LEFT JOIN market.hourly_close AS h ON h.asset_id = m.asset_id AND h.bucket = date_trunc('hour', m.bucket, 'UTC')"
+        " LEFT JOIN market.hourly_close AS h"
+        " ON h.asset_id = m.asset_id AND h.bucket = date_trunc('hour', m.bucket, 'UTC')"
         " LEFT JOIN market.monthly_close AS x ON x.asset_id = m.asset_id"
         " WHERE h.asset_id IS NULL OR x.asset_id IS NULL"
     )

@@ -19,7 +19,7 @@ latest AS (
             AND touched.bucket = date_bin('1 minute', samples.observed_at, 'epoch')
             AND samples.observed_at >= %(low)s
             AND samples.observed_at < %(high)s + interval '1 minute'
-    ORDER BY touched.bucket, samples.asset_id, samples.provider, samples.observed_at DESC
+    ORDER BY touched.bucket ASC, samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
 ),
 
 spread AS (
