@@ -114,9 +114,7 @@ def revisions_of(facts: sa.Table) -> sa.Table:
     contract = contract_of(facts)
     key = [column.name for column in facts.primary_key]
     kept = [
-        sa.Column(
-            column.name, column.type, comment=column.comment, info=_unbounded(column), nullable=column.nullable
-        )
+        sa.Column(column.name, column.type, comment=column.comment, info=_unbounded(column), nullable=column.nullable)
         for column in facts.columns
         if column.computed is None
     ]

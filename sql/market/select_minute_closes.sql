@@ -18,7 +18,7 @@ latest AS (
             touched.asset_id = samples.asset_id
             AND touched.bucket = date_bin('1 minute', samples.observed_at, 'epoch')
             AND samples.observed_at >= %(low)s
-            AND samples.observed_at < %(high)s + interval '1 minute'
+            AND samples.observed_at < %(high)s::timestamptz + interval '1 minute'
     ORDER BY touched.bucket ASC, samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
 ),
 
