@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     payload_retention_days: int = Field(default=7, ge=1, description="Days a raw answer is kept after it last came.")
 
     contact: str = Field(
-        default="https://github.com/cryptoflow/cryptoflow",
-        description="Sent in the User-Agent, so that a provider can reach the owner of this installation.",
+        default="",
+        description="Address or page of yours, sent in the User-Agent so that a provider can reach you. Empty: none.",
     )
     http_connect_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a connection.")
     http_read_timeout_seconds: float = Field(default=20.0, gt=0, description="Longest silence within an answer.")

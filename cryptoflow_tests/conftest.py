@@ -64,6 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             refusals.append(f"{item.nodeid}: {reason}")
     if refusals:
         raise pytest.UsageError("tests in the wrong tier:\n" + "\n".join(refusals))
+    # The quick tiers first; the browser last, because Playwright keeps an event loop in this thread while it is open.
+    items.sort(key=lambda item: tiers.TIERS.index(item.path.relative_to(ROOT).parts[0]))
 
 
 def _defined_beside(item: pytest.Item, name: str) -> bool:
@@ -173,7 +175,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, external_servers: dict[st
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium of this machine that talks to nobody but the page."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
