@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,33 @@ def sql(
     with database_for_command(load_settings(home=home)) as endpoints:
         answer = read(endpoints.database_url, query)
     print_rows(Rows(columns=answer.columns, rows=answer.rows), form=form, output=output)
+
+
+@app.command(name="retain")
+def retain_command(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would go, and what stays and why.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Let go of the days of snapshots and minutes that are past their retention and proven to be in the hours."""
+    from cryptoflow.runtime.session import database_for_command
+    from cryptoflow.warehouse.retention import expired_days, retain
+
+    now = datetime.now(UTC)
+    with database_for_command(load_settings(home=home)) as endpoints:
+        days = expired_days(endpoints.database_url, now=now)
+        gone = {day.starts for day in ([] if dry_run else retain(endpoints.database_url, now=now))}
+    rows = [
+        (
+            f"{day.starts:%Y-%m-%d}",
+            ", ".join(day.partitions),
+            day.total_bytes,
+            f"stays: {day.kept_because}" if day.kept_because else "gone" if day.starts in gone else "would go",
+        )
+        for day in days
+    ]
+    print_rows(Rows(columns=("day", "partitions", "bytes", "verdict"), rows=rows), form=Format.TABLE)
 
 
 @migrate_app.command()

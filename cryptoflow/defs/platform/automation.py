@@ -1,4 +1,4 @@
-"""Housekeeping of the platform: raw answers are forgotten when their time is over."""
+"""Housekeeping of the platform: what is past its retention goes, raw answers and days of minutes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,7 @@ import dagster as dg
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.platform.resources import WarehouseResource
 from cryptoflow.warehouse.payloads import forget_answers
+from cryptoflow.warehouse.retention import expired_days, retain
 
 
 @dg.op(retry_policy=RETRIES)
@@ -18,13 +19,28 @@ def forget_raw_answers(context: dg.OpExecutionContext, warehouse: WarehouseResou
     context.add_output_metadata({"payloads": forgotten.payloads, "fetches": forgotten.fetches, "days kept": days})
 
 
+@dg.op(retry_policy=RETRIES)
+def let_go_of_old_minutes(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """Drop the days of snapshots and minutes that are past their retention and proven to be in the hours."""
+    now = datetime.now(UTC)
+    with told_to_dagster():
+        gone = retain(warehouse.database_url, now=now)
+        kept = expired_days(warehouse.database_url, now=now)
+    for day in kept:
+        context.log.warning(f"{day.starts:%Y-%m-%d} is past its retention and stays: {day.kept_because}")
+    context.add_output_metadata(
+        {"days gone": ", ".join(f"{day.starts:%Y-%m-%d}" for day in gone) or "none", "days unproven": len(kept)}
+    )
+
+
 @dg.job(
-    description="Removes what is past its retention: raw answers and the records of fetching them.",
+    description="Removes what is past its retention: raw answers, the records of fetching them, days of minutes.",
     tags={"dagster/max_runtime": "3600"},
 )
 def housekeeping_job() -> None:
     """One op per kind of thing that is forgotten."""
     forget_raw_answers()
+    let_go_of_old_minutes()
 
 
 housekeeping_daily = dg.ScheduleDefinition(
