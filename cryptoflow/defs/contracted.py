@@ -48,7 +48,9 @@ def column_schema(table: sa.Table) -> dg.TableSchema:
                 type=column.type.compile(dialect=_DIALECT).lower(),
                 description=_described(column),
                 constraints=dg.TableColumnConstraints(
-                    nullable=bool(column.nullable), unique=bool(column.primary_key), other=_bounds(column)
+                    nullable=bool(column.nullable),
+                    unique=column.primary_key and len(table.primary_key) == 1,
+                    other=[*_key(table, column), *_bounds(column)],
                 ),
             )
             for column in table.columns
@@ -59,6 +61,11 @@ def column_schema(table: sa.Table) -> dg.TableSchema:
 def _described(column: sa.Column[Any]) -> str:
     unit = column.info.get("unit")
     return f"{column.comment} Unit: {unit}." if unit else str(column.comment)
+
+
+def _key(table: sa.Table, column: sa.Column[Any]) -> list[str]:
+    """A column of a key of several columns is not unique by itself."""
+    return ["part of the key"] if column.primary_key and len(table.primary_key) > 1 else []
 
 
 def _bounds(column: sa.Column[Any]) -> list[str]:
