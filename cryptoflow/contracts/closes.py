@@ -145,7 +145,7 @@ def _coarse_close(
     )
 
 
-hourly_close: Final = _coarse_close("hourly_close", Grain.HOUR, retention=Retention(days=400), partition="month")
+hourly_close: Final = _coarse_close("hourly_close", Grain.HOUR, retention=FOR_EVER, partition="month")
 daily_close: Final = _coarse_close("daily_close", Grain.DAY, retention=FOR_EVER, partition="year")
 weekly_close: Final = _coarse_close("weekly_close", Grain.WEEK, retention=FOR_EVER, partition=None)
 monthly_close: Final = _coarse_close("monthly_close", Grain.MONTH, retention=FOR_EVER, partition=None)

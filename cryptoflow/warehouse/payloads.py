@@ -1,4 +1,4 @@
-"""Raw answers: each different body once, compressed, under the hash of its bytes; and what is old is forgotten.
+"""Raw answers: each different body once, compressed, under the hash of its bytes.
 
 This is the PostgreSQL side of `sources.ledger.PayloadStore`. What does not belong here: the meaning of a body.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from cryptoflow.errors import PermanentError
@@ -15,8 +14,6 @@ from cryptoflow.sources.ledger import RawAnswer
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.statements import statement
 
-# Deleting in batches keeps each transaction short, so that collecting goes on beside it.
-_BATCH_ROWS: Final = 2_000
 _COMPRESSION_LEVEL: Final = 6
 
 
@@ -50,29 +47,3 @@ class PostgresPayloads:
                 cure="It was never received here, or is past CRYPTOFLOW_PAYLOAD_RETENTION_DAYS.",
             )
         return zlib.decompress(row[0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """How much a round of forgetting removed."""
-
-    payloads: int
-    fetches: int
-
-
-def forget_answers(database_url: str, *, before: datetime) -> Forgotten:
-    """Remove bodies last fetched, and calls made, before the instant."""
-    return Forgotten(
-        payloads=_forget(database_url, "raw/forget_payloads", before),
-        fetches=_forget(database_url, "raw/forget_fetches", before),
-    )
-
-
-def _forget(database_url: str, name: str, before: datetime) -> int:
-    total = 0
-    while True:
-        with transaction(database_url) as connection:
-            removed = connection.execute(statement(name), {"before": before, "batch_rows": _BATCH_ROWS}).rowcount
-        total += removed
-        if removed < _BATCH_ROWS:
-            return total

@@ -10,10 +10,8 @@ import psycopg
 import pytest
 
 from cryptoflow.errors import PermanentError
-from cryptoflow.sources.ledger import ProviderCall, RawAnswer
-from cryptoflow.warehouse import payloads
-from cryptoflow.warehouse.payloads import Forgotten, PostgresPayloads, forget_answers
-from cryptoflow.warehouse.usage import PostgresLedger
+from cryptoflow.sources.ledger import RawAnswer
+from cryptoflow.warehouse.payloads import PostgresPayloads
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -85,25 +83,3 @@ def test_a_hash_of_another_length_is_refused_by_the_table(database_url: str) -> 
             "INSERT INTO raw.payloads (payload_sha256, body, body_bytes, first_fetched_at, last_fetched_at)"
             " VALUES ('\\xab', '', 0, now(), now())"
         )
-
-
-def test_forgetting_takes_what_was_last_seen_before_the_instant_in_batches(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(payloads, "_BATCH_ROWS", 3)
-    store, ledger = PostgresPayloads(database_url), PostgresLedger(database_url)
-    for day in range(10):
-        answer = raw_answer(b"%d" % day, at=NOON + timedelta(days=day))
-        store.keep(answer)
-        ledger.record_call(
-            ProviderCall(
-                provider="coingecko", endpoint="x", started_at=answer.fetched_at, elapsed_ms=1, outcome="ok",
-                status=200, credits=1, attempt=1, payload_sha256=answer.payload_sha256,
-            )
-        )  # fmt: skip
-    store.keep(raw_answer(b"0", at=NOON + timedelta(days=20)))
-    # The body of day 0 came again later; its fetch of day 0 is old all the same.
-    assert forget_answers(database_url, before=NOON + timedelta(days=7)) == Forgotten(payloads=6, fetches=7)
-    assert len(kept(database_url)) == 4
-    assert forget_answers(database_url, before=NOON + timedelta(days=7)) == Forgotten(payloads=0, fetches=0)
-    assert store.read(hashlib.sha256(b"0").digest()) == b"0"

@@ -1,22 +1,21 @@
-"""Housekeeping of the platform: what is past its retention goes, raw answers and days of minutes."""
+"""Housekeeping of the platform: what is past its retention goes, old records and days of minutes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.platform.resources import WarehouseResource
-from cryptoflow.warehouse.payloads import forget_answers
+from cryptoflow.warehouse.forgetting import forget_expired
 from cryptoflow.warehouse.retention import expired_days, retain
 
 
 @dg.op(retry_policy=RETRIES)
-def forget_raw_answers(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
-    """Remove bodies and fetch records that are past CRYPTOFLOW_PAYLOAD_RETENTION_DAYS."""
-    days = warehouse.settings().payload_retention_days
+def forget_old_records(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """Remove the records that are past the retention of their contracts: raw answers, calls, collections, slots."""
     with told_to_dagster():
-        forgotten = forget_answers(warehouse.database_url, before=datetime.now(UTC) - timedelta(days=days))
-    context.add_output_metadata({"payloads": forgotten.payloads, "fetches": forgotten.fetches, "days kept": days})
+        removed = forget_expired(warehouse.database_url, warehouse.settings(), now=datetime.now(UTC))
+    context.add_output_metadata(removed)
 
 
 @dg.op(retry_policy=RETRIES)
@@ -34,12 +33,12 @@ def let_go_of_old_minutes(context: dg.OpExecutionContext, warehouse: WarehouseRe
 
 
 @dg.job(
-    description="Removes what is past its retention: raw answers, the records of fetching them, days of minutes.",
+    description="Removes what is past its retention: raw answers, old records, days of snapshots and minutes.",
     tags={"dagster/max_runtime": "3600"},
 )
 def housekeeping_job() -> None:
     """One op per kind of thing that is forgotten."""
-    forget_raw_answers()
+    forget_old_records()
     let_go_of_old_minutes()
 
 
