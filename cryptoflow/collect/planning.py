@@ -55,7 +55,7 @@ def calls_of_slot(
 ) -> dict[str, tuple[PlannedCall, ...]]:
     """The calls that the schedule makes in the slot. A provider that never answered is swept whole, once."""
     planned = calls_due(current_plan(settings, PostgresLedger(database_url), now=now), slot)
-    answered = providers_observed(database_url, dataset=DATASET)
+    answered = providers_observed(database_url, dataset=DATASET, providers=list(planned))
     return planned | {name: calls for name, calls in sweep(settings).items() if name not in answered}
 
 

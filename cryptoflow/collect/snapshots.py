@@ -108,8 +108,13 @@ def write_answers(
 ) -> SnapshotReport:
     """Write what the providers answered, and close its slot and collections, in the caller's transaction."""
     answered = [(asking.provider, asking.answered) for asking in askings if asking.answered]
-    new_assets = sum(_introduce(connection, provider, answer.figures) for provider, answer in answered)
     keys = assets.ids_by_key(connection)
+    new_assets = 0
+    for provider, answer in answered:
+        unknown = [one for one in answer.figures if (provider, one.listing.key) not in keys]
+        if unknown:
+            new_assets += _introduce(connection, provider, unknown)
+            keys = assets.ids_by_key(connection)
     snapshots = [
         _snapshot(figures, provider=provider, asset_id=keys[provider, figures.listing.key], slot=slot, run_id=run_id)
         for provider, answer in answered
@@ -132,12 +137,8 @@ def write_answers(
     )
 
 
-def _introduce(connection: Connection, provider: str, figures: Sequence[Figures]) -> int:
-    """Give the assets an identity that no catalog knows yet; returns how many."""
-    known = assets.ids_by_key(connection)
-    unknown = [one for one in figures if (provider, one.listing.key) not in known]
-    if not unknown:
-        return 0
+def _introduce(connection: Connection, provider: str, unknown: Sequence[Figures]) -> int:
+    """Give assets that no catalog knows yet an identity; returns how many were made for it."""
     assets.lock_identity(connection)
     plan = plan_identity(
         assets=assets.known_assets(connection),

@@ -6,7 +6,7 @@ What does not belong here: deciding which slots were due.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -51,8 +51,10 @@ def close_slot(
         )
 
 
-def providers_observed(database_url: str, *, dataset: str) -> set[str]:
-    """The providers that ever answered for the dataset."""
+def providers_observed(database_url: str, *, dataset: str, providers: Sequence[str]) -> set[str]:
+    """Those of the providers that ever answered for the dataset."""
     with transaction(database_url) as connection:
-        rows = connection.execute(statement("ops/select_providers_observed"), {"dataset": dataset})
+        rows = connection.execute(
+            statement("ops/select_providers_observed"), {"dataset": dataset, "providers": list(providers)}
+        )
         return {provider for (provider,) in rows}

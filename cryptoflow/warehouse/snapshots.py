@@ -1,7 +1,7 @@
-"""Market snapshots into the warehouse: stage, check, merge, close, roll up, account. One transaction, all or nothing.
+"""Market snapshots into the warehouse, and the closes that follow from them. One transaction, all or nothing.
 
-    COPY into a stage -> hard rules split it (quarantine) -> changed rows into raw.market_snapshots, old versions kept
-    -> the minutes they touch are closed anew -> coarser buckets are marked and built -> slot and collection are closed
+    stage, check, merge into raw.market_snapshots (staging)
+    -> the minutes that changed samples touch are closed anew -> coarser buckets are marked and built
 
 What does not belong here: asking providers (collect), what a coarse close is (rollups).
 """
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Final
 
-import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import market_snapshots, minute_close
-from cryptoflow.contracts.contract import hard_rule
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
+from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 from cryptoflow.warehouse.statements import statement
 
 # Where fewer than three sources speak, the earlier of these is believed.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
 CLOSE_FORMULA_VERSION: Final = 1
-_STAGE: Final = sql.Identifier("staged_snapshots")
+_RULES: Final = (("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +76,18 @@ class Written:
 def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Written:
     """Store a batch, in the caller's transaction. The same batch a second time changes nothing."""
     recorded_at = lock_closes(connection)
-    received = _stage(connection, snapshots)
-    refused = connection.execute(_refuse_statement(), {"dataset": "raw.market_snapshots"}).fetchall()
-    stored = _merge(connection, recorded_at)
+    figures = attrgetter(*written_columns(market_snapshots))
+    received = stage_rows(connection, market_snapshots, map(figures, snapshots))
+    refused = refuse_staged(connection, market_snapshots, rules=_RULES)
+    # Of a sample that came twice in one batch, the one fetched last counts.
+    keys = merge_staged(
+        connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
+    )
+    stored = [(observed_at, asset) for observed_at, _, asset in keys]
     minutes = close_minutes(connection, _minutes_of(stored), recorded_at=recorded_at)
     return Written(
         received=received,
-        refused_by=dict(refused),
+        refused_by=refused,
         stored=len(stored),
         minutes=len(minutes),
         built=build_marked(connection, recorded_at=recorded_at),
@@ -112,99 +117,6 @@ def close_minutes(
     changed = [(bucket, asset) for bucket, asset, _ in rows]
     mark_coarser(connection, Grain.MINUTE, changed)
     return changed
-
-
-def _stage(connection: Connection, snapshots: Iterable[Snapshot]) -> int:
-    names = written_columns(market_snapshots)
-    connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE raw.market_snapshots) ON COMMIT DELETE ROWS").format(
-            _STAGE
-        )
-    )
-    for name in names:
-        connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL").format(_STAGE, sql.Identifier(name)))
-    connection.execute(sql.SQL("ALTER TABLE {} ALTER COLUMN recorded_at DROP NOT NULL").format(_STAGE))
-    # A batch before this one in the same transaction has left its rows.
-    connection.execute(sql.SQL("TRUNCATE {}").format(_STAGE))
-    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(_STAGE, sql.SQL(", ").join(map(sql.Identifier, names)))
-    received = 0
-    with connection.cursor() as cursor, cursor.copy(copy) as stream:
-        for snapshot in snapshots:
-            stream.write_row([getattr(snapshot, name) for name in names])
-            received += 1
-    return received
-
-
-@cache
-def _refuse_statement() -> sql.Composed:
-    """Take the rows that break a hard rule out of the stage, and keep them in quarantine with the rule's name.
-
-    Returns (provider, rows refused). To PostgreSQL, NaN and infinity are above every bound: each needs a rule.
-    """
-    rules = [(column.name, rule) for column in market_snapshots.columns if (rule := hard_rule(column))]
-    rules += [
-        (f"{column.name}_given", f"{column.name} IS NOT NULL")
-        for column in market_snapshots.columns
-        if not column.nullable and column.name != "recorded_at"
-    ]
-    rules += [
-        (f"{column.name}_finite", f"{column.name} NOT IN ('NaN', 'Infinity', '-Infinity')")
-        for column in market_snapshots.columns
-        if isinstance(column.type, sa.Numeric)
-    ]
-    rules.append(("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"))
-    broken = sql.SQL(" ").join(
-        sql.SQL("WHEN NOT coalesce({}, true) THEN {}").format(sql.SQL(rule), sql.Literal(name)) for name, rule in rules
-    )
-    return sql.SQL(
-        """
-        WITH refused AS (
-            DELETE FROM {stage} AS stage
-            WHERE CASE {broken} END IS NOT NULL
-            RETURNING
-                stage.provider, stage.payload_sha256, stage.run_id, CASE {broken} END AS rule, to_jsonb(stage) AS held
-        ),
-
-        kept AS (
-            INSERT INTO ops.quarantine AS known (
-                dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
-            )
-            SELECT DISTINCT ON (provider, rule, held)
-                %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
-                sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
-            FROM refused
-            ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
-                SET times_seen = known.times_seen + 1, last_seen_at = now()
-        )
-
-        SELECT provider, count(*) FROM refused GROUP BY provider
-        """
-    ).format(stage=_STAGE, broken=broken)
-
-
-def _merge(connection: Connection, recorded_at: datetime) -> list[tuple[datetime, int]]:
-    """Merge the stage into the table. Of a sample that came twice in one batch, the one fetched last counts."""
-    instants = {
-        instant for (instant,) in connection.execute(sql.SQL("SELECT DISTINCT observed_at FROM {}").format(_STAGE))
-    }
-    ensure_partitions(connection, market_snapshots, instants)
-    rows = connection.execute(_merge_statement(), {"recorded_at": recorded_at})
-    return [(observed_at, asset) for observed_at, _, asset, _ in rows]
-
-
-@cache
-def _merge_statement() -> sql.Composed:
-    return sql.SQL(
-        """
-        WITH incoming AS (
-            SELECT DISTINCT ON (observed_at, provider, asset_id) {names}
-            FROM {stage}
-            ORDER BY observed_at ASC, provider ASC, asset_id ASC, fetched_at DESC, payload_sha256 DESC
-        ),
-        """
-    ).format(
-        names=sql.SQL(", ").join(map(sql.Identifier, written_columns(market_snapshots))), stage=_STAGE
-    ) + merge_statement(market_snapshots)
 
 
 def _minutes_of(keys: Iterable[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
