@@ -22,7 +22,11 @@ from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
 
 FACTS = ("raw.market_snapshots", *(f"market.{table.name}" for table in CLOSES.values()))
-KEPT = tuple(f"{table.schema}.{table.name}" for table in REVISIONS.values())
+FOLLOWING = ("market.velocity", "market.close_quality")
+KEPT = (
+    *(f"{table.schema}.{table.name}" for table in REVISIONS.values()),
+    *(f"{name}_revisions" for name in FOLLOWING),
+)
 WORK = ("ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
 PRIORITY = ("coingecko", "coinmarketcap")
 COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
@@ -63,14 +67,14 @@ def held(database_url: str, *names: str) -> dict[str, list[str]]:
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         return {
             name: [text for (text,) in connection.execute(f"SELECT {told}::text FROM {name} AS x ORDER BY 1")]
-            for name in names or (*FACTS, *KEPT, *WORK)
+            for name in names or (*FACTS, *FOLLOWING, *KEPT, *WORK)
         }
 
 
 def empty(database_url: str) -> None:
     """Take every row away."""
     with psycopg.connect(database_url) as connection:
-        connection.execute(f"TRUNCATE {', '.join((*FACTS, *KEPT, *WORK))} RESTART IDENTITY")
+        connection.execute(f"TRUNCATE {', '.join((*FACTS, *FOLLOWING, *KEPT, *WORK))} RESTART IDENTITY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Close:
     low: Decimal
     price: Decimal
     volume: Decimal | None
+    cap: Decimal | None
     rank: int | None
     samples: int
     expected: int
@@ -110,10 +115,13 @@ def expected_closes(snapshots: Iterable[Snapshot]) -> dict[Grain, dict[Key, Clos
 
 def stored_closes(database_url: str) -> dict[Grain, dict[Key, Close]]:
     """The closes that a warehouse holds."""
-    minute = "price_usd, price_usd, price_usd, price_usd, volume_24h_usd, market_cap_rank, 1, 1, bucket, bucket"
+    minute = (
+        "price_usd, price_usd, price_usd, price_usd, volume_24h_usd, market_cap_usd, market_cap_rank, 1, 1,"
+        " bucket, bucket"
+    )
     coarse = (
-        "open_usd, high_usd, low_usd, price_usd, volume_24h_usd, market_cap_rank, samples, expected_samples,"
-        " first_at, last_at"
+        "open_usd, high_usd, low_usd, price_usd, volume_24h_usd, market_cap_usd, market_cap_rank, samples,"
+        " expected_samples, first_at, last_at"
     )
     names = Close.__dataclass_fields__
     return {
@@ -145,7 +153,8 @@ def _minute(key: Key, sources: Sequence[Snapshot]) -> Close:
         price = prices[middle] if len(prices) % 2 else (prices[middle - 1] + prices[middle]) / 2
     assert price is not None
     return Close(
-        open=price, high=price, low=price, price=price, volume=first.volume_24h_usd, rank=first.market_cap_rank,
+        open=price, high=price, low=price, price=price, volume=first.volume_24h_usd, cap=first.market_cap_usd,
+        rank=first.market_cap_rank,
         samples=1, expected=1, first_at=key[0], last_at=key[0],
     )  # fmt: skip
 
@@ -157,7 +166,7 @@ def _coarse(grain: Grain, finer: dict[Key, Close]) -> dict[Key, Close]:
     return {
         (bucket, asset): Close(
             open=parts[0].open, high=max(one.high for one in parts), low=min(one.low for one in parts),
-            price=parts[-1].price, volume=parts[-1].volume, rank=parts[-1].rank, samples=len(parts),
+            price=parts[-1].price, volume=parts[-1].volume, cap=parts[-1].cap, rank=parts[-1].rank, samples=len(parts),
             expected=expected_samples(bucket, grain), first_at=parts[0].first_at, last_at=parts[-1].last_at,
         )
         for (bucket, asset), parts in inside.items()

@@ -23,18 +23,21 @@ if TYPE_CHECKING:
     from cryptoflow.collect.rebuild import Drained
     from cryptoflow.collect.snapshots import SnapshotReport
     from cryptoflow.warehouse.explaining import Explanation
+    from cryptoflow.warehouse.explaining_velocity import VelocityExplanation
 
 app = typer.Typer()
+_READINGS_SHOWN = 12
 
 
-class Close(StrEnum):
-    """The tables of closes, by the grain that each holds."""
+class Explained(StrEnum):
+    """The tables whose rows can be explained: closes by the grain that each holds, and velocity."""
 
     MINUTE = "minute_close"
     HOUR = "hourly_close"
     DAY = "daily_close"
     WEEK = "weekly_close"
     MONTH = "monthly_close"
+    VELOCITY = "velocity"
 
 
 @app.command()
@@ -113,23 +116,30 @@ def _say_replayed(report: SnapshotReport) -> None:
 
 @app.command()
 def explain(
-    dataset: Annotated[Close, typer.Argument(help="Table of the close.")],
+    dataset: Annotated[Explained, typer.Argument(help="Table of the row.")],
     slug: Annotated[str, typer.Argument(help="Slug of the asset, e.g. bitcoin.")],
     instant: Annotated[str, typer.Argument(help="Any instant within the bucket, e.g. 2026-01-31T12:00Z.")],
     json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Say where a close comes from: its value, its inputs, the rule, and what it said before."""
+    """Say where a close or a velocity comes from: its value, its inputs, the rule, and what it said before."""
     from cryptoflow.cadence import Grain
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.explaining import explain_close
+    from cryptoflow.warehouse.explaining_velocity import VelocityExplanation, explain_velocity
     from cryptoflow.warehouse.pool import transaction
 
     moment = instant_of(instant)
+    explanation: Explanation | VelocityExplanation
     with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
-        explanation = explain_close(connection, Grain[dataset.name], slug=slug, instant=moment)
+        if dataset is Explained.VELOCITY:
+            explanation = explain_velocity(connection, slug=slug, instant=moment)
+        else:
+            explanation = explain_close(connection, Grain[dataset.name], slug=slug, instant=moment)
     if json:
         print_json(asdict(explanation))
+    elif isinstance(explanation, VelocityExplanation):
+        _say_velocity_explained(explanation)
     else:
         _say_explained(explanation)
 
@@ -147,6 +157,21 @@ def _say_explained(explanation: Explanation) -> None:
     _print_records(explanation.earlier_versions)
 
 
+def _say_velocity_explained(explanation: VelocityExplanation) -> None:
+    typer.echo(
+        f"{explanation.dataset} {explanation.slug} {explanation.bucket:%Y-%m-%d %H:%M} UTC: {explanation.status}"
+    )
+    _print_records([asdict(figure) for figure in explanation.figures])
+    typer.echo(f"\nRule, version {explanation.formula_version}: {explanation.formula}")
+    shown = explanation.readings[-_READINGS_SHOWN:]
+    typer.echo(f"\nBuilt from {len(explanation.readings)} minute closes; the last {len(shown)} (--json has all):")
+    _print_records(shown)
+    typer.echo(f"\nand from {len(explanation.hours)} hour closes:")
+    _print_records(explanation.hours)
+    typer.echo(f"\nEarlier versions: {len(explanation.earlier_versions) or 'none'}")
+    _print_records(explanation.earlier_versions)
+
+
 def _print_records(records: Sequence[dict[str, object]]) -> None:
     if records:
         rows = Rows(columns=list(records[0]), rows=[list(record.values()) for record in records])
@@ -159,7 +184,7 @@ def corrections(
     json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """List what was corrected after it was final: table, bucket, asset, old and new price, and when."""
+    """List what was corrected after it was final: table, bucket, asset, old and new value, and when."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.corrections import Correction, corrections_since
     from cryptoflow.warehouse.pool import transaction

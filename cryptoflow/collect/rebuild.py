@@ -1,4 +1,4 @@
-"""Building coarse closes anew: a range on request, or all that is marked, whatever marked it.
+"""Building coarse closes and velocity anew: a range on request, or all that is marked, whatever marked it.
 
 What does not belong here: how a bucket is built (warehouse.rollups).
 """
@@ -19,9 +19,11 @@ from cryptoflow.warehouse.rollups import (
     lock_closes,
     mark_range,
 )
+from cryptoflow.warehouse.velocity import compute_marked
 
 # One transaction builds so many buckets of each grain, so that ticks get their turn in between.
 BATCH_BUCKETS: Final = 20_000
+BATCH_HOURS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +72,10 @@ def drain_in_batches(database_url: str) -> Iterator[Drained]:
         with transaction(database_url) as connection:
             recorded_at = lock_closes(connection)
             batch = build_marked(connection, recorded_at=recorded_at, most=BATCH_BUCKETS)
+            velocity = compute_marked(connection, recorded_at=recorded_at, most=BATCH_HOURS)
             left = count_marks(connection)
-        built += sum(one.marked for one in batch)
-        changed += sum(one.changed for one in batch)
+        built += sum(one.marked for one in batch) + velocity.marked
+        changed += sum(one.changed for one in batch) + velocity.changed
         yield Drained(built=built, changed=changed, left=left)
         if not left:
             return

@@ -139,6 +139,11 @@ def revisions_of(facts: sa.Table) -> sa.Table:
     )
 
 
+def revisions_table(facts: sa.Table) -> sa.Table:
+    """The table that `revisions_of` made for a fact table."""
+    return METADATA.tables[f"{facts.schema}.{facts.name}_revisions"]
+
+
 def _unbounded(column: sa.Column[Any]) -> dict[str, Any]:
     """The column's info without bounds: what is kept of a row was checked when the row was written."""
     return dict.fromkeys(column.info) | {"unit": column.info["unit"]}

@@ -22,14 +22,20 @@ SLOT_STATES: Final = (
 dirty_buckets: Final = table(
     "dirty_buckets",
     Contract(
-        description="Coarse buckets whose finer rows changed and which were not built anew since.",
+        description="Coarse buckets and hours of velocity that follow from rows which changed, not built since.",
         one_row_per="grain, bucket and asset to build anew",
         clock="marked_at",
         cadence=None,
         retention=FOR_EVER,
         owner="platform",
     ),
-    column("grain", sa.Text(), "Grain of the bucket.", one_of=[grain.value for grain in Grain], primary_key=True),
+    column(
+        "grain",
+        sa.Text(),
+        "Grain of the bucket; velocity: an hour of velocity.",
+        one_of=[*(grain.value for grain in Grain), "velocity"],
+        primary_key=True,
+    ),
     column("bucket", sa.DateTime(timezone=True), "Start of the bucket.", primary_key=True),
     column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
     column("marked_at", sa.DateTime(timezone=True), "When it was first marked.", server_default=sa.func.now()),

@@ -16,7 +16,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start
-from cryptoflow.contracts.closes import CLOSES, REVISIONS
+from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
@@ -49,13 +50,55 @@ class Explanation:
     earlier_versions: Sequence[Record]
 
 
+def known_asset(connection: Connection, slug: str) -> int:
+    """The id of the asset with the slug. Raises with the nearest slugs when there is none."""
+    known: dict[str, int] = dict(connection.execute(statement("market/select_slugs")).fetchall())
+    if slug in known:
+        return known[slug]
+    nearest = difflib.get_close_matches(slug.lower(), known, n=3, cutoff=0.5)
+    raise UsageError(
+        f"No asset has the slug {slug!r}.",
+        cure=f"Did you mean {', '.join(nearest)}?" if nearest else "analytics.tokens lists the slugs.",
+    )
+
+
+def absent(connection: Connection, table: str, *, slug: str, bucket: datetime, end: datetime) -> UsageError:
+    """What to raise when the asset has no row in the bucket: it tells what became of the slots."""
+    span = {"dataset": _SLOTS_OF, "start": bucket, "until": end}
+    told = [
+        f"{provider} {state} in {slots} slot{'' if slots == 1 else 's'}"
+        + (f" ({reason.rstrip('.')})" if reason else "")
+        for provider, state, slots, reason in connection.execute(statement("ops/select_slot_states"), span)
+    ]
+    return UsageError(
+        f"{slug} has no {table} at {bucket:%Y-%m-%d %H:%M} UTC.",
+        cure=f"Its slots: {'; '.join(told)}." if told else "Nothing was collected then; ops.slots tells every slot.",
+    )
+
+
+def records(connection: Connection, query: bytes | sql.Composed, parameters: Record) -> list[Record]:
+    """The rows of a query, each with the names of its columns."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def earlier_versions(connection: Connection, table: sa.Table, key: Record) -> list[Record]:
+    """What a row said before it was changed, newest first."""
+    revisions = revisions_table(table)
+    query = sql.SQL(
+        "SELECT {columns} FROM {revisions} WHERE bucket = %(bucket)s AND asset_id = %(asset_id)s"
+        " ORDER BY superseded_at DESC"
+    )
+    return records(connection, query.format(columns=_columns(revisions), revisions=_name(revisions)), key)
+
+
 def explain_close(connection: Connection, grain: Grain, *, slug: str, instant: datetime) -> Explanation:
     """The close of the bucket that holds the instant, and where it comes from."""
     table, bucket = CLOSES[grain], bucket_start(instant, grain)
-    key = {"asset_id": _asset(connection, slug), "bucket": bucket}
+    key = {"asset_id": known_asset(connection, slug), "bucket": bucket}
     close = _current(connection, table, key)
     if close is None:
-        raise _absent(connection, grain, slug=slug, bucket=bucket)
+        raise absent(connection, table.name, slug=slug, bucket=bucket, end=bucket_end(bucket, grain))
     status = close.pop("status")
     inputs_from, inputs = _inputs(connection, grain, key=key, close=close)
     return Explanation(
@@ -67,7 +110,7 @@ def explain_close(connection: Connection, grain: Grain, *, slug: str, instant: d
         formula=formula_of(grain, close["formula_version"]),
         inputs_from=inputs_from,
         inputs=inputs,
-        earlier_versions=_earlier(connection, table, key),
+        earlier_versions=earlier_versions(connection, table, key),
     )
 
 
@@ -77,33 +120,10 @@ def formula_of(grain: Grain, version: int) -> str:
     return formulas[version]
 
 
-def _asset(connection: Connection, slug: str) -> int:
-    known: dict[str, int] = dict(connection.execute(statement("market/select_slugs")).fetchall())
-    if slug in known:
-        return known[slug]
-    nearest = difflib.get_close_matches(slug.lower(), known, n=3, cutoff=0.5)
-    raise UsageError(
-        f"No asset has the slug {slug!r}.",
-        cure=f"Did you mean {', '.join(nearest)}?" if nearest else "analytics.tokens lists the slugs.",
-    )
-
-
 def _current(connection: Connection, table: sa.Table, key: Record) -> Record | None:
     query = sql.SQL("SELECT {columns}, status FROM {view} WHERE bucket = %(bucket)s AND asset_id = %(asset_id)s")
-    rows = _records(
-        connection, query.format(columns=_columns(table), view=sql.Identifier("analytics", table.name)), key
-    )
+    rows = records(connection, query.format(columns=_columns(table), view=sql.Identifier("analytics", table.name)), key)
     return rows[0] if rows else None
-
-
-def _earlier(connection: Connection, table: sa.Table, key: Record) -> list[Record]:
-    """What the close said before it was changed, newest first."""
-    revisions = REVISIONS[table.name]
-    query = sql.SQL(
-        "SELECT {columns} FROM {revisions} WHERE bucket = %(bucket)s AND asset_id = %(asset_id)s"
-        " ORDER BY superseded_at DESC"
-    )
-    return _records(connection, query.format(columns=_columns(revisions), revisions=_name(revisions)), key)
 
 
 def _inputs(connection: Connection, grain: Grain, *, key: Record, close: Record) -> tuple[str, list[Record]]:
@@ -111,7 +131,7 @@ def _inputs(connection: Connection, grain: Grain, *, key: Record, close: Record)
     span = {**key, "start": key["bucket"], "until": bucket_end(key["bucket"], grain)}
     finer = CADENCES[grain].built_from
     if finer is None:
-        samples = _records(connection, statement("raw/select_samples"), span)
+        samples = records(connection, statement("raw/select_samples"), span)
         # In the order of observation, the last one of each provider stays.
         last = {sample["provider"]: sample["observed_at"] for sample in samples}
         for sample in samples:
@@ -123,26 +143,8 @@ def _inputs(connection: Connection, grain: Grain, *, key: Record, close: Record)
         "SELECT {columns} FROM {finer} WHERE asset_id = %(asset_id)s AND bucket >= %(start)s AND bucket < %(until)s"
         " ORDER BY bucket"
     )
-    closes = _records(connection, query.format(columns=_columns(table), finer=_name(table)), span)
+    closes = records(connection, query.format(columns=_columns(table), finer=_name(table)), span)
     return f"{table.schema}.{table.name}", closes
-
-
-def _absent(connection: Connection, grain: Grain, *, slug: str, bucket: datetime) -> UsageError:
-    span = {"dataset": _SLOTS_OF, "start": bucket, "until": bucket_end(bucket, grain)}
-    told = [
-        f"{provider} {state} in {slots} slot{'' if slots == 1 else 's'}"
-        + (f" ({reason.rstrip('.')})" if reason else "")
-        for provider, state, slots, reason in connection.execute(statement("ops/select_slot_states"), span)
-    ]
-    return UsageError(
-        f"{slug} has no {CLOSES[grain].name} at {bucket:%Y-%m-%d %H:%M} UTC.",
-        cure=f"Its slots: {'; '.join(told)}." if told else "Nothing was collected then; ops.slots tells every slot.",
-    )
-
-
-def _records(connection: Connection, query: bytes | sql.Composed, parameters: Record) -> list[Record]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, parameters).fetchall()
 
 
 def _columns(table: sa.Table) -> sql.Composed:

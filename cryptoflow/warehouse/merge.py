@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts import contract_of
-from cryptoflow.contracts.closes import REVISIONS
+from cryptoflow.contracts.contract import revisions_table
 
 # How long after its end a bucket still waits for samples that are under way.
 GRACE: Final = "2 minutes"
@@ -40,7 +40,7 @@ def merge_statement(table: sa.Table) -> sql.Composed:
     The parameter `recorded_at` is the instant at which the transaction's rows become known, one for all of them.
     Returns (key columns ..., was_there), one row per row that was inserted or changed.
     """
-    revisions = REVISIONS[table.name]
+    revisions = revisions_table(table)
     kept = [column.name for column in revisions.columns if column.name != "superseded_at"]
     key = [column.name for column in table.primary_key]
     names = written_columns(table)
@@ -58,8 +58,9 @@ def merge_statement(table: sa.Table) -> sql.Composed:
 
         kept AS (
             INSERT INTO {revisions} ({kept}, superseded_at)
-            SELECT {kept_old}, changed_at FROM merged WHERE was_there AND {was_final}
+            SELECT {kept_old}, changed_at FROM merged
             -- Changed twice within one transaction: what stood in between was never seen by anybody.
+            WHERE was_there AND old_recorded_at < changed_at AND {was_final}
             ON CONFLICT DO NOTHING
         )
 

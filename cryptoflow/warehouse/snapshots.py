@@ -20,12 +20,14 @@ from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import market_snapshots, minute_close
+from cryptoflow.warehouse.close_quality import score_minutes
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
 from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.velocity import Moved, follow_minutes
 
 # Where fewer than three sources speak, the earlier of these is believed.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
@@ -66,6 +68,7 @@ class Written:
     stored: int
     minutes: int
     built: Sequence[Built]
+    moved: Moved
 
     @property
     def refused(self) -> int:
@@ -84,13 +87,17 @@ def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Wr
         connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
     )
     stored = [(observed_at, asset) for observed_at, _, asset in keys]
-    minutes = close_minutes(connection, _minutes_of(stored), recorded_at=recorded_at)
+    touched = _minutes_of(stored)
+    minutes = close_minutes(connection, touched, recorded_at=recorded_at)
+    score_minutes(connection, touched, priority=PRIORITY, recorded_at=recorded_at)
+    built = build_marked(connection, recorded_at=recorded_at)
     return Written(
         received=received,
         refused_by=refused,
         stored=len(stored),
         minutes=len(minutes),
-        built=build_marked(connection, recorded_at=recorded_at),
+        built=built,
+        moved=follow_minutes(connection, minutes, recorded_at=recorded_at),
     )
 
 

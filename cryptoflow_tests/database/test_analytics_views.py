@@ -11,7 +11,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.contracts.closes import CLOSES, market_snapshots
+from cryptoflow.contracts.velocity import velocity
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.reader import read
 from cryptoflow_tests.database.recorded_market import NOON, coin, fill, fill_coinmarketcap, listing
@@ -19,6 +21,8 @@ from cryptoflow_tests.database.recorded_market import NOON, coin, fill, fill_coi
 PAGE = Path(__file__).parents[2] / "docs" / "views.md"
 QUERIES = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 FACTS = [*(table.name for table in CLOSES.values()), market_snapshots.name]
+FOLLOWING = [velocity, close_quality]
+READ_AS_OF = [*CLOSES.values(), market_snapshots, *FOLLOWING]
 CLOSE_COLUMNS = "price_usd market_cap_usd volume_24h_usd coin_rank created_at"
 CUSTOMARY = {
     "tokens": "id cmc_id name symbol slug description logo_url website_url twitter_handle reddit_url github_url"
@@ -29,6 +33,11 @@ CUSTOMARY = {
     "api_usage_stats": "id date total_calls successful_calls failed_calls rate_limited_calls average_response_time"
     " peak_calls_per_minute created_at updated_at",
     "schema_migrations": "version applied_at",
+    "token_metrics": "id token_id timestamp price_usd market_cap_usd volume_24h_usd circulating_supply total_supply"
+    " max_supply percent_change_1h percent_change_24h percent_change_7d velocity velocity_1h velocity_4h velocity_12h"
+    " velocity_7d data_quality_score created_at",
+    "velocity": "slug turnover_24h velocity velocity_24h trend",
+    "close_quality": "slug data_quality_score tier",
     "minute_close": f"coin_id minute_ts {CLOSE_COLUMNS}",
     "hourly_close": f"coin_id hour_ts {CLOSE_COLUMNS}",
     "daily_close": f"coin_id day_ts {CLOSE_COLUMNS}",
@@ -52,9 +61,7 @@ def test_a_view_of_closes_holds_every_contracted_column(database_url: str, table
     assert contracted | {"slug", "symbol", "status"} <= columns_of(database_url, table.name)
 
 
-@pytest.mark.parametrize(
-    "table", [*CLOSES.values(), market_snapshots], ids=[*(table.name for table in CLOSES.values()), "market_snapshots"]
-)
+@pytest.mark.parametrize("table", READ_AS_OF, ids=[table.name for table in READ_AS_OF])
 def test_a_read_as_of_an_instant_holds_every_contracted_column(database_url: str, table: sa.Table) -> None:
     contracted = {column.name for column in table.columns}
     found = columns_of(database_url, f"{table.name}_as_of(now())")

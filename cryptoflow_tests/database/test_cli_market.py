@@ -319,15 +319,13 @@ def test_corrections_tell_old_and_new_in_every_table_that_moved(url: str, tmp_pa
     fill(url, tmp_path, coin("bitcoin", "0.25"), fetched_at=NOON + timedelta(minutes=5))
     found = told("corrections", "--since", "2000-01-01")
     assert [one["table"] for one in found] == ["raw.market_snapshots", *(f"market.{name}" for name in CLOSES)]
-    assert {(one["slug"], one["old_price_usd"], one["new_price_usd"]) for one in found} == {
-        ("bitcoin", 5, Decimal("0.25"))
-    }
+    assert {(one["slug"], one["old_value"], one["new_value"]) for one in found} == {("bitcoin", 5, Decimal("0.25"))}
     assert found[0]["changed"] == ["price_usd"]
     assert found[1]["at"] == "2023-02-01T12:00:00Z"
     assert len({one["superseded_at"] for one in found}) == 1
     fill(url, tmp_path, coin("bitcoin", "7"), fetched_at=NOON + timedelta(minutes=6))
     twice = [one for one in told("corrections", "--since", "2000-01-01") if one["table"] == "market.daily_close"]
-    assert [(one["old_price_usd"], one["new_price_usd"]) for one in twice] == [
+    assert [(one["old_value"], one["new_value"]) for one in twice] == [
         (5, Decimal("0.25")),
         (Decimal("0.25"), 7),
     ]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow_tests.closes_model import (
     FACTS,
+    FOLLOWING,
     believed,
     empty,
     expected_closes,
@@ -83,7 +84,7 @@ def test_order_batches_and_repetition_do_not_matter(
 ) -> None:
     empty(database_url)
     store(database_url, *snapshots)
-    at_once = held(database_url, *FACTS)
+    at_once = held(database_url, *FACTS, *FOLLOWING)
     assert stored_closes(database_url) == expected_closes(snapshots)
     raw = rows(database_url, "SELECT observed_at, provider, asset_id, price_usd, fetched_at FROM raw.market_snapshots")
     assert {row[:3]: row[3:] for row in raw} == {
@@ -96,5 +97,5 @@ def test_order_batches_and_repetition_do_not_matter(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4), label="cuts"))
     for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True):
         store(database_url, *order[start:end])
-    assert held(database_url, *FACTS) == at_once
+    assert held(database_url, *FACTS, *FOLLOWING) == at_once
     assert rows(database_url, "SELECT count(*) FROM ops.dirty_buckets") == [(0,)]

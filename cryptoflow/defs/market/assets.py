@@ -8,7 +8,7 @@ from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.catalog import CatalogReport, collect_catalog
 from cryptoflow.collect.planning import calls_of_slot
 from cryptoflow.collect.snapshots import SnapshotReport, collect_snapshots
-from cryptoflow.contracts import closes, market
+from cryptoflow.contracts import close_quality, closes, market, velocity
 from cryptoflow.defs.contracted import contract_spec
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.market.rollups import COARSE, close_asset
@@ -45,6 +45,8 @@ hourly_close, daily_close, weekly_close, monthly_close = (close_asset(grain) for
 
 SNAPSHOTS = dg.AssetKey("market_snapshots")
 MINUTE_CLOSE = dg.AssetKey("minute_close")
+CLOSE_QUALITY = dg.AssetKey("close_quality")
+VELOCITY = dg.AssetKey("velocity")
 SLOT_TAG = "cryptoflow/slot"
 
 
@@ -55,6 +57,8 @@ SLOT_TAG = "cryptoflow/slot"
             "market_snapshots", closes.market_snapshots, sources=("coingecko", "coinmarketcap"), deps=[CATALOG]
         ),
         contract_spec("minute_close", closes.minute_close, deps=[SNAPSHOTS]),
+        contract_spec("close_quality", close_quality.close_quality, deps=[SNAPSHOTS]),
+        contract_spec("velocity", velocity.velocity, deps=[MINUTE_CLOSE]),
     ],
     pool="market_tick",
 )
@@ -78,6 +82,8 @@ def market_tick(context: dg.AssetExecutionContext, warehouse: WarehouseResource)
     metadata = tick_metadata(report)
     yield dg.MaterializeResult(asset_key=SNAPSHOTS, metadata=metadata)
     yield dg.MaterializeResult(asset_key=MINUTE_CLOSE, metadata=metadata)
+    yield dg.MaterializeResult(asset_key=CLOSE_QUALITY, metadata=metadata)
+    yield dg.MaterializeResult(asset_key=VELOCITY, metadata=metadata)
 
 
 def slot_of(tags: dict[str, str], *, now: datetime) -> datetime:
@@ -97,6 +103,8 @@ def tick_metadata(report: SnapshotReport) -> dict[str, object]:
         "minutes closed": written.minutes,
         "quarantined": report.refused,
         "new assets": report.new_assets,
+        "velocity rows": written.moved.rows,
+        "velocity hours waiting": written.moved.hours_waiting,
         "calls": report.calls,
         "lag, seconds": dg.FloatMetadataValue(lag.total_seconds()),
         **{f"{built.grain} buckets built": built.changed for built in written.built},

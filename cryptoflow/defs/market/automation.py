@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from cryptoflow.defs.first_time import Standing, decide, is_running, standing_of
-from cryptoflow.defs.market.assets import CATALOG, MINUTE_CLOSE, SLOT_TAG, SNAPSHOTS
+from cryptoflow.defs.market.assets import CATALOG, CLOSE_QUALITY, MINUTE_CLOSE, SLOT_TAG, SNAPSHOTS, VELOCITY
 from cryptoflow.defs.market.rollups import COARSE, close_schedule
 
 catalog_job = dg.define_asset_job(
@@ -42,7 +42,7 @@ def catalog_first_time(context: dg.SensorEvaluationContext) -> dg.RunRequest | d
 
 tick_job = dg.define_asset_job(
     "market_tick_job",
-    selection=dg.AssetSelection.assets(SNAPSHOTS, MINUTE_CLOSE),
+    selection=dg.AssetSelection.assets(SNAPSHOTS, MINUTE_CLOSE, CLOSE_QUALITY, VELOCITY),
     description="One tick: ask, store, close the minutes, move the open buckets on.",
     tags={"dagster/max_runtime": "300"},
 )

@@ -1,0 +1,156 @@
+"""Velocity after the closes: which rows follow from minutes that changed, and computing them.
+
+There are two ways to the same rows. Where the newest minutes of an asset changed, as in every tick, its rows from the
+first changed minute on are computed at once from the integrals that stand before them. Where older ones changed, the
+hours whose figures they enter are marked, and marked hours are computed from closes alone: a batch with each write, the
+rest by later ones or by `refine`.
+What does not belong here: the statements (velocity_statements), the formulas (refine.velocity).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cryptoflow.cadence import Grain, bucket_end, bucket_start
+from cryptoflow.contracts.velocity import velocity
+from cryptoflow.refine.velocity import HOLD
+from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.statements import statement
+from cryptoflow.warehouse.velocity_statements import hours_statement, tail_statement
+
+Key = tuple[datetime, int]
+MARK: Final = "velocity"
+# Providers state their times some minutes apart: such a minute is still one of the newest.
+TAIL: Final = timedelta(minutes=15)
+# Hours of an asset that one write computes beside its own work.
+HOURS_PER_WRITE: Final = 2_000
+_LONGEST_WINDOW: Final = timedelta(hours=24)
+_NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """Marked hours that were computed, and how many of their rows say something new."""
+
+    marked: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Rows of velocity that say something new, and hours that wait to be computed."""
+
+    rows: int
+    hours_waiting: int
+
+
+def follow_minutes(connection: Connection, changed: Collection[Key], *, recorded_at: datetime) -> Moved:
+    """Compute what follows from minute closes that changed; every coarser close must be built before."""
+    moved = 0
+    if changed:
+        newest = _newest_minute(connection)
+        waiting = _waiting_assets(connection)
+        waiting |= {asset for bucket, asset in changed if bucket < newest - TAIL}
+        tail = [key for key in changed if key[1] not in waiting]
+        _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
+        moved = _compute_tail(connection, tail, newest=newest, recorded_at=recorded_at)
+    marked = compute_marked(connection, recorded_at=recorded_at, most=HOURS_PER_WRITE)
+    return Moved(rows=moved + marked.changed, hours_waiting=count_marked(connection))
+
+
+def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) -> Computed:
+    """Take up to `most` marked hours, the newest first, and compute their rows."""
+    taken = connection.execute(statement("ops/take_velocity_marks"), {"grain": MARK, "most": most}).fetchall()
+    by_day: dict[datetime, list[Key]] = defaultdict(list)
+    for hour, asset in taken:
+        by_day[bucket_start(hour, Grain.DAY)].append((hour, asset))
+    changed = sum(_compute_hours(connection, keys, recorded_at=recorded_at) for _, keys in sorted(by_day.items()))
+    return Computed(marked=len(taken), changed=changed)
+
+
+def count_marked(connection: Connection) -> int:
+    """Hours of assets that wait to be computed."""
+    row = connection.execute("SELECT count(*) FROM ops.dirty_buckets WHERE grain = %s", (MARK,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _newest_minute(connection: Connection) -> datetime:
+    row = connection.execute("SELECT max(bucket) FROM market.minute_close").fetchone()
+    assert row is not None
+    newest: datetime = row[0]
+    return newest.astimezone(UTC)
+
+
+def _waiting_assets(connection: Connection) -> set[int]:
+    """Assets with marked hours: integrals of theirs may be about to change, so nothing is built upon them."""
+    rows = connection.execute("SELECT DISTINCT asset_id FROM ops.dirty_buckets WHERE grain = %s", (MARK,))
+    return {asset for (asset,) in rows}
+
+
+def _mark(connection: Connection, changed: Sequence[Key], *, newest: datetime) -> None:
+    if changed:
+        buckets, assets = zip(*changed, strict=True)
+        connection.execute(
+            statement("ops/mark_velocity"),
+            {"grain": MARK, "buckets": list(buckets), "assets": list(assets), "newest": newest},
+        )
+
+
+def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: datetime, recorded_at: datetime) -> int:
+    """From the first changed minute of each asset to the newest, a day at a time: each builds upon the one before."""
+    first: dict[int, datetime] = {}
+    for bucket, asset in changed:
+        first[asset] = min(bucket, first.get(asset, bucket))
+    if not first:
+        return 0
+    kept_until = _kept_until(connection)
+    moved = 0
+    day = bucket_start(min(first.values()), Grain.DAY)
+    while day <= newest:
+        end = bucket_end(day, Grain.DAY)
+        of_day = {asset: max(bucket, day) for asset, bucket in first.items() if bucket < end}
+        ensure_partitions(connection, velocity, {day})
+        moved += connection.execute(
+            tail_statement(),
+            {
+                "assets": list(of_day),
+                "froms": list(of_day.values()),
+                "low": min(of_day.values()),
+                "high": min(newest, end - timedelta(minutes=1)),
+                "kept_until": kept_until,
+                "recorded_at": recorded_at,
+            },
+        ).rowcount
+        day = end
+    return moved
+
+
+def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: datetime) -> int:
+    """Hours of assets within one day."""
+    hours, assets = zip(*keys, strict=True)
+    ensure_partitions(connection, velocity, set(hours))
+    return connection.execute(
+        hours_statement(),
+        {
+            "hours": list(hours),
+            "assets": list(assets),
+            "low": min(hours),
+            "high": max(hours) + timedelta(hours=1),
+            "kept_until": _kept_until(connection),
+            "recorded_at": recorded_at,
+        },
+    ).rowcount
+
+
+def _kept_until(connection: Connection) -> datetime:
+    """Up to when minutes look back on a day that is no longer kept; long ago when none was let go."""
+    row = connection.execute(statement("market/select_oldest_minute")).fetchone()
+    assert row is not None
+    oldest, were_older = row
+    return oldest.astimezone(UTC) + _LONGEST_WINDOW + HOLD if were_older else _NEVER

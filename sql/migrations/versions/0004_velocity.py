@@ -1,0 +1,18 @@
+"""velocity and quality of closes, with their views"""
+
+from __future__ import annotations
+
+from cryptoflow.warehouse.migration_files import apply
+
+revision = "0004_velocity"
+down_revision = "0003_analytics_views"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    apply(revision, "up")
+
+
+def downgrade() -> None:
+    apply(revision, "down")
