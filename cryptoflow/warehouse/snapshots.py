@@ -1,9 +1,9 @@
 """Market snapshots into the warehouse, and the closes that follow from them. One transaction, all or nothing.
 
     stage, check, merge into raw.market_snapshots (staging)
-    -> the minutes that changed samples touch are closed anew -> coarser buckets are marked and built
+    -> the minutes that changed samples touch are closed anew, and everything coarser is built (minutes)
 
-What does not belong here: asking providers (collect), what a coarse close is (rollups).
+What does not belong here: asking providers (collect), what follows from samples (minutes).
 """
 
 from __future__ import annotations
@@ -12,24 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from operator import attrgetter
 from typing import Final
 
-from psycopg import sql
-
-from cryptoflow.cadence import Grain, bucket_start
-from cryptoflow.contracts.closes import market_snapshots, minute_close
-from cryptoflow.warehouse.merge import merge_statement, written_columns
-from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.contracts.closes import market_snapshots
+from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.minutes import follow_minutes
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
+from cryptoflow.warehouse.rollups import Built, lock_closes
 from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
-from cryptoflow.warehouse.statements import statement
 
-# Where fewer than three sources speak, the earlier of these is believed.
-PRIORITY: Final = ("coingecko", "coinmarketcap")
-CLOSE_FORMULA_VERSION: Final = 1
 _RULES: Final = (("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"),)
 
 
@@ -84,46 +76,11 @@ def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Wr
         connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
     )
     stored = [(observed_at, asset) for observed_at, _, asset in keys]
-    minutes = close_minutes(connection, _minutes_of(stored), recorded_at=recorded_at)
+    followed = follow_minutes(connection, stored, recorded_at=recorded_at)
     return Written(
         received=received,
         refused_by=refused,
         stored=len(stored),
-        minutes=len(minutes),
-        built=build_marked(connection, recorded_at=recorded_at),
+        minutes=len(followed.minutes),
+        built=followed.built,
     )
-
-
-def close_minutes(
-    connection: Connection, keys: Sequence[tuple[datetime, int]], *, recorded_at: datetime
-) -> list[tuple[datetime, int]]:
-    """Close the given minutes of the given assets anew from the snapshots; returns those that say something new."""
-    if not keys:
-        return []
-    buckets, assets = zip(*keys, strict=True)
-    ensure_partitions(connection, minute_close, set(buckets))
-    rows = connection.execute(
-        _close_statement(),
-        {
-            "buckets": list(buckets),
-            "assets": list(assets),
-            "low": min(buckets),
-            "high": max(buckets),
-            "priority": list(PRIORITY),
-            "version": CLOSE_FORMULA_VERSION,
-            "recorded_at": recorded_at,
-        },
-    )
-    changed = [(bucket, asset) for bucket, asset, _ in rows]
-    mark_coarser(connection, Grain.MINUTE, changed)
-    return changed
-
-
-def _minutes_of(keys: Iterable[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
-    return sorted({(bucket_start(instant, Grain.MINUTE), asset) for instant, asset in keys})
-
-
-@cache
-def _close_statement() -> sql.Composed:
-    closes = sql.SQL(statement("market/select_minute_closes").decode().rstrip().removesuffix(";"))
-    return sql.SQL("WITH incoming AS ({}\n), ").format(closes) + merge_statement(minute_close)
