@@ -15,14 +15,14 @@ from functools import cache
 import sqlalchemy as sa
 from psycopg import sql
 
-from cryptoflow.contracts.closes import CLOSES, REVISIONS, market_snapshots
+from cryptoflow.contracts.closes import CLOSES, REVISIONS, SAMPLES
 from cryptoflow.warehouse.merge import telling_columns
 from cryptoflow.warehouse.pool import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """One row that was changed. `at` is its bucket, or when a snapshot was observed; `changed` names the columns."""
+    """One row that was changed. `at` is its bucket, or when a sample was observed; `changed` names the columns."""
 
     superseded_at: datetime
     table: str
@@ -43,7 +43,7 @@ def corrections_since(connection: Connection, instant: datetime) -> list[Correct
 
 @cache
 def _statement() -> sql.Composed:
-    tables = (market_snapshots, *CLOSES.values())
+    tables = (*SAMPLES, *CLOSES.values())
     parts = [_of_table(table, place) for place, table in enumerate(tables)]
     return (
         sql.SQL("SELECT superseded_at, said_by, at, slug, provider, old_usd, new_usd, changed FROM (")

@@ -1,31 +1,53 @@
-"""What follows from samples: the minutes that they touch are closed anew, and everything coarser is built from those.
+"""Samples into the warehouse, and what follows from them. One transaction, all or nothing.
 
-Every writer of samples ends here, in its own transaction and under the writers' lock (rollups.lock_closes), so that
-listings, charts, late data and corrections are one path.
-What does not belong here: storing samples (snapshots), what a coarse close is (rollups).
+    stage, check, merge into the table of the samples (staging)
+    -> the minutes that changed samples touch are closed anew -> coarser buckets are marked and built
+
+Every writer of samples goes this way, under the writers' lock, so that listings, charts, late data and corrections are
+one path. What does not belong here: what a sample is (snapshots, chart_points), what a coarse close is (rollups).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Final
 
+import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import minute_close
-from cryptoflow.warehouse.merge import merge_statement
+from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, build_marked, mark_coarser
+from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
+from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 from cryptoflow.warehouse.statements import statement
 
 # Where fewer than three sources speak, the earlier of these is believed.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
 CLOSE_FORMULA_VERSION: Final = 1
+_RULES: Final = (("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a batch changed."""
+
+    received: int
+    refused_by: Mapping[str, int]
+    stored: int
+    minutes: int
+    built: Sequence[Built]
+
+    @property
+    def refused(self) -> int:
+        """Rows of all providers that broke a rule."""
+        return sum(self.refused_by.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +56,23 @@ class Followed:
 
     minutes: Sequence[tuple[datetime, int]]
     built: Sequence[Built]
+
+
+def write_samples(connection: Connection, table: sa.Table, samples: Iterable[object]) -> Written:
+    """Store records with the table's columns, and what follows. The same batch a second time changes nothing."""
+    recorded_at = lock_closes(connection)
+    received = stage_rows(connection, table, map(attrgetter(*written_columns(table)), samples))
+    refused = refuse_staged(connection, table, rules=_RULES)
+    # Of a sample that came twice in one batch, the one fetched last counts.
+    keys = merge_staged(connection, table, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC")
+    followed = follow_minutes(connection, [(at, asset) for at, _, asset in keys], recorded_at=recorded_at)
+    return Written(
+        received=received,
+        refused_by=refused,
+        stored=len(keys),
+        minutes=len(followed.minutes),
+        built=followed.built,
+    )
 
 
 def follow_minutes(
@@ -58,8 +97,6 @@ def close_minutes(
         {
             "buckets": list(buckets),
             "assets": list(assets),
-            "low": min(buckets),
-            "high": max(buckets),
             "priority": list(PRIORITY),
             "version": CLOSE_FORMULA_VERSION,
             "recorded_at": recorded_at,

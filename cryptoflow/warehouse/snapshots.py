@@ -1,28 +1,18 @@
-"""Market snapshots into the warehouse, and the closes that follow from them. One transaction, all or nothing.
+"""Market snapshots: the samples of the providers' listings, as rows of raw.market_snapshots.
 
-    stage, check, merge into raw.market_snapshots (staging)
-    -> the minutes that changed samples touch are closed anew, and everything coarser is built (minutes)
-
-What does not belong here: asking providers (collect), what follows from samples (minutes).
+What does not belong here: asking providers (collect), how samples are written and what follows (minutes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
-from typing import Final
 
 from cryptoflow.contracts.closes import market_snapshots
-from cryptoflow.warehouse.merge import written_columns
-from cryptoflow.warehouse.minutes import follow_minutes
+from cryptoflow.warehouse.minutes import Written, write_samples
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, lock_closes
-from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
-
-_RULES: Final = (("observed_before_fetched", "observed_at <= fetched_at + INTERVAL '2 minutes'"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,38 +39,6 @@ class Snapshot:
     run_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What a batch changed."""
-
-    received: int
-    refused_by: Mapping[str, int]
-    stored: int
-    minutes: int
-    built: Sequence[Built]
-
-    @property
-    def refused(self) -> int:
-        """Rows of all providers that broke a rule."""
-        return sum(self.refused_by.values())
-
-
 def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Written:
-    """Store a batch, in the caller's transaction. The same batch a second time changes nothing."""
-    recorded_at = lock_closes(connection)
-    figures = attrgetter(*written_columns(market_snapshots))
-    received = stage_rows(connection, market_snapshots, map(figures, snapshots))
-    refused = refuse_staged(connection, market_snapshots, rules=_RULES)
-    # Of a sample that came twice in one batch, the one fetched last counts.
-    keys = merge_staged(
-        connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
-    )
-    stored = [(observed_at, asset) for observed_at, _, asset in keys]
-    followed = follow_minutes(connection, stored, recorded_at=recorded_at)
-    return Written(
-        received=received,
-        refused_by=refused,
-        stored=len(stored),
-        minutes=len(followed.minutes),
-        built=followed.built,
-    )
+    """Store a batch and what follows from it, in the caller's transaction."""
+    return write_samples(connection, market_snapshots, snapshots)

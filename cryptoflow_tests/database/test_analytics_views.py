@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from cryptoflow.contracts.closes import CLOSES, market_snapshots
+from cryptoflow.contracts.closes import CLOSES, SAMPLES, market_snapshots
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.reader import read
 from cryptoflow_tests.database.recorded_market import NOON, coin, fill, fill_coinmarketcap, listing
@@ -52,9 +52,7 @@ def test_a_view_of_closes_holds_every_contracted_column(database_url: str, table
     assert contracted | {"slug", "symbol", "status"} <= columns_of(database_url, table.name)
 
 
-@pytest.mark.parametrize(
-    "table", [*CLOSES.values(), market_snapshots], ids=[*(table.name for table in CLOSES.values()), "market_snapshots"]
-)
+@pytest.mark.parametrize("table", [*CLOSES.values(), *SAMPLES], ids=lambda table: table.name)
 def test_a_read_as_of_an_instant_holds_every_contracted_column(database_url: str, table: sa.Table) -> None:
     contracted = {column.name for column in table.columns}
     found = columns_of(database_url, f"{table.name}_as_of(now())")

@@ -1,25 +1,84 @@
 -- Purpose: the close of given minutes of given assets, from every provider's last sample in the minute.
--- Parameters: buckets (timestamptz[]), assets (int[]), low, high (first and last bucket), priority (text[]), version.
--- Reads: raw.market_snapshots. Writes: nothing.
-WITH touched AS (
+-- Of each provider the last listing sample in the minute counts; only where it has none, its last chart point does.
+-- Parameters: buckets (timestamptz[]), assets (int[]), priority (text[]), version.
+-- Reads: raw.market_snapshots, raw.market_chart_points. Writes: nothing.
+WITH minutes AS (
+    -- Minute by minute: the samples of one lie together, so that scattered minutes cost no more than themselves.
     SELECT
         wanted.bucket,
-        wanted.asset_id
+        array_agg(wanted.asset_id) AS assets
     FROM unnest(%(buckets)s::timestamptz[], %(assets)s::int[]) AS wanted (bucket, asset_id)
+    GROUP BY wanted.bucket
+),
+
+listings AS (
+    SELECT
+        minutes.bucket,
+        last_of.*
+    FROM minutes
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (samples.asset_id, samples.provider) samples.*
+        FROM raw.market_snapshots AS samples
+        WHERE
+            samples.observed_at >= minutes.bucket
+            AND samples.observed_at < minutes.bucket + interval '1 minute'
+            AND samples.asset_id = any(minutes.assets)
+        ORDER BY samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
+    ) AS last_of
+),
+
+points AS (
+    SELECT
+        minutes.bucket,
+        last_of.*
+    FROM minutes
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (samples.asset_id, samples.provider) samples.*
+        FROM raw.market_chart_points AS samples
+        WHERE
+            samples.observed_at >= minutes.bucket
+            AND samples.observed_at < minutes.bucket + interval '1 minute'
+            AND samples.asset_id = any(minutes.assets)
+        ORDER BY samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
+    ) AS last_of
 ),
 
 latest AS (
-    SELECT DISTINCT ON (touched.bucket, samples.asset_id, samples.provider)
-        touched.bucket,
-        samples.*
-    FROM touched
-    INNER JOIN raw.market_snapshots AS samples
-        ON
-            touched.asset_id = samples.asset_id
-            AND touched.bucket = date_bin('1 minute', samples.observed_at, 'epoch')
-            AND samples.observed_at >= %(low)s
-            AND samples.observed_at < %(high)s::timestamptz + interval '1 minute'
-    ORDER BY touched.bucket ASC, samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
+    SELECT
+        bucket,
+        asset_id,
+        provider,
+        observed_at,
+        price_usd,
+        market_cap_usd,
+        volume_24h_usd,
+        circulating_supply,
+        total_supply,
+        max_supply,
+        market_cap_rank
+    FROM listings
+    UNION ALL
+    SELECT
+        points.bucket,
+        points.asset_id,
+        points.provider,
+        points.observed_at,
+        points.price_usd,
+        points.market_cap_usd,
+        points.volume_24h_usd,
+        null AS circulating_supply,
+        null AS total_supply,
+        null AS max_supply,
+        null AS market_cap_rank
+    FROM points
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM listings
+        WHERE
+            listings.bucket = points.bucket
+            AND listings.asset_id = points.asset_id
+            AND listings.provider = points.provider
+    )
 ),
 
 spread AS (
