@@ -12,15 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
 from cryptoflow.cadence import CADENCES, Grain, bucket_start, expected_samples
 from cryptoflow.contracts.closes import CLOSES, REVISIONS
+from cryptoflow.warehouse.chart_points import ChartPoint, store_chart_points
+from cryptoflow.warehouse.minutes import Written
 from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
+from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
 
+POINTS = "raw.market_chart_points"
 FACTS = ("raw.market_snapshots", *(f"market.{table.name}" for table in CLOSES.values()))
 FOLLOWING = ("market.velocity", "market.close_quality")
 KEPT = (
@@ -31,6 +34,8 @@ WORK = ("ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.slot_exceptions
 PRIORITY = ("coingecko", "coinmarketcap")
 COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
 Key = tuple[datetime, int]
+Sample = Snapshot | ChartPoint
+S = TypeVar("S", Snapshot, ChartPoint)
 
 
 def sample(at: datetime | None, price: str | Decimal | None = "1", **changes: Any) -> Snapshot:
@@ -53,6 +58,24 @@ def store(database_url: str, *snapshots: Snapshot) -> Written:
         return store_snapshots(connection, snapshots)
 
 
+def point(at: datetime, price: str | Decimal | None = "1", **changes: Any) -> ChartPoint:
+    """A point of a chart that is sound unless `changes` make it otherwise."""
+    fetched_at = changes.get("fetched_at") or at + timedelta(hours=1)
+    given: dict[str, Any] = {
+        "observed_at": at, "provider": "coingecko", "asset_id": 1, "fetched_at": fetched_at,
+        "price_usd": None if price is None else Decimal(price),
+        "market_cap_usd": Decimal(900), "volume_24h_usd": Decimal(9),
+        "payload_sha256": hashlib.sha256(str(fetched_at).encode()).digest(), "run_id": None,
+    }  # fmt: skip
+    return ChartPoint(**given | changes)
+
+
+def store_points(database_url: str, *points: ChartPoint) -> Written:
+    """Store them as one batch in a transaction of its own."""
+    with transaction(database_url) as connection:
+        return store_chart_points(connection, points)
+
+
 def rows(database_url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
     """What a query says, in UTC."""
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
@@ -67,14 +90,14 @@ def held(database_url: str, *names: str) -> dict[str, list[str]]:
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         return {
             name: [text for (text,) in connection.execute(f"SELECT {told}::text FROM {name} AS x ORDER BY 1")]
-            for name in names or (*FACTS, *FOLLOWING, *KEPT, *WORK)
+            for name in names or (POINTS, *FACTS, *FOLLOWING, *KEPT, *WORK)
         }
 
 
 def empty(database_url: str) -> None:
     """Take every row away."""
     with psycopg.connect(database_url) as connection:
-        connection.execute(f"TRUNCATE {', '.join((*FACTS, *FOLLOWING, *KEPT, *WORK))} RESTART IDENTITY")
+        connection.execute(f"TRUNCATE {', '.join((POINTS, *FACTS, *FOLLOWING, *KEPT, *WORK))} RESTART IDENTITY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +117,18 @@ class Close:
     last_at: datetime
 
 
-def believed(snapshots: Iterable[Snapshot]) -> dict[tuple[datetime, str, int], Snapshot]:
+def believed(samples: Iterable[S]) -> dict[tuple[datetime, str, int], S]:
     """Of each sample the version that was fetched last."""
-    known: dict[tuple[datetime, str, int], Snapshot] = {}
-    for one in sorted(snapshots, key=lambda one: (one.fetched_at, one.payload_sha256)):
+    known: dict[tuple[datetime, str, int], S] = {}
+    for one in sorted(samples, key=lambda one: (one.fetched_at, one.payload_sha256)):
         assert one.observed_at is not None
         known[one.observed_at, one.provider, one.asset_id] = one
     return known
 
 
-def expected_closes(snapshots: Iterable[Snapshot]) -> dict[Grain, dict[Key, Close]]:
+def expected_closes(snapshots: Iterable[Snapshot], points: Iterable[ChartPoint] = ()) -> dict[Grain, dict[Key, Close]]:
     """The closes of every grain, from scratch."""
-    closes = {Grain.MINUTE: _minutes(believed(snapshots).values())}
+    closes = {Grain.MINUTE: _minutes([*believed(points).values(), *believed(snapshots).values()])}
     for grain in COARSE:
         finer = CADENCES[grain].built_from
         assert finer is not None
@@ -136,15 +159,16 @@ def stored_closes(database_url: str) -> dict[Grain, dict[Key, Close]]:
     }
 
 
-def _minutes(known: Iterable[Snapshot]) -> dict[Key, Close]:
-    last: dict[Key, dict[str, Snapshot]] = defaultdict(dict)
-    for one in sorted(known, key=lambda one: one.observed_at or one.fetched_at):
+def _minutes(known: Iterable[Sample]) -> dict[Key, Close]:
+    """Whatever a provider's charts say, its listings in the minute say more: they come last, and the last counts."""
+    last: dict[Key, dict[str, Sample]] = defaultdict(dict)
+    for one in sorted(known, key=lambda one: (isinstance(one, Snapshot), one.observed_at or one.fetched_at)):
         assert one.observed_at is not None
         last[bucket_start(one.observed_at, Grain.MINUTE), one.asset_id][one.provider] = one
     return {key: _minute(key, list(of.values())) for key, of in last.items()}
 
 
-def _minute(key: Key, sources: Sequence[Snapshot]) -> Close:
+def _minute(key: Key, sources: Sequence[Sample]) -> Close:
     first = min(sources, key=lambda one: ((*PRIORITY, one.provider).index(one.provider), one.provider))
     prices = sorted(one.price_usd for one in sources if one.price_usd is not None)
     price = first.price_usd
@@ -154,7 +178,7 @@ def _minute(key: Key, sources: Sequence[Snapshot]) -> Close:
     assert price is not None
     return Close(
         open=price, high=price, low=price, price=price, volume=first.volume_24h_usd, cap=first.market_cap_usd,
-        rank=first.market_cap_rank,
+        rank=getattr(first, "market_cap_rank", None),
         samples=1, expected=1, first_at=key[0], last_at=key[0],
     )  # fmt: skip
 

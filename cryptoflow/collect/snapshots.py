@@ -24,10 +24,11 @@ from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
 from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.collections import CollectionType, Outcome, close_collection
 from cryptoflow.warehouse.locks import dataset_lock
+from cryptoflow.warehouse.minutes import Written
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import quarantine
 from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
-from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
+from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
 from cryptoflow.warehouse.world import settle_world
 
 QUESTIONS: Final = {COINGECKO: ask_coingecko, COINMARKETCAP: ask_coinmarketcap}

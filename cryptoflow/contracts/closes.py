@@ -1,4 +1,4 @@
-"""Contracts of the market spine: snapshots as the providers gave them, and closes from the minute to the month.
+"""Contracts of the market spine: samples as the providers gave them, and closes from the minute to the month.
 
 Fact tables carry no foreign keys: assets are never deleted, the writer maps keys to ids in the same transaction, and a
 check proves that no id is unknown; a lookup per row would cost more than the insert itself.
@@ -20,8 +20,8 @@ USD: Final = "usd"
 COINS: Final = "coins"
 
 
-def _figures() -> list[sa.Column[Any]]:
-    """What an aggregator says of an asset beside its price; new columns at each call."""
+def _cap_and_volume() -> list[sa.Column[Any]]:
+    """What even a chart says of an asset beside its price; new columns at each call."""
     return [
         column("market_cap_usd", sa.Numeric(), "Price times circulating supply.", unit=USD, minimum=0, nullable=True),
         column(
@@ -32,6 +32,13 @@ def _figures() -> list[sa.Column[Any]]:
             minimum=0,
             nullable=True,
         ),
+    ]
+
+
+def _figures() -> list[sa.Column[Any]]:
+    """What an aggregator says of an asset beside its price; new columns at each call."""
+    return [
+        *_cap_and_volume(),
         column("circulating_supply", sa.Numeric(), "Coins in circulation.", unit=COINS, minimum=0, nullable=True),
         column("total_supply", sa.Numeric(), "Coins in existence.", unit=COINS, minimum=0, nullable=True),
         column("max_supply", sa.Numeric(), "Coins that can ever exist.", unit=COINS, minimum=0, nullable=True),
@@ -74,6 +81,30 @@ market_snapshots: Final = table(
     column("price_change_1h_percent", sa.Numeric(), "Change over one hour.", unit="%", nullable=True),
     column("price_change_24h_percent", sa.Numeric(), "Change over 24 hours.", unit="%", nullable=True),
     column("price_change_7d_percent", sa.Numeric(), "Change over 7 days.", unit="%", nullable=True),
+    column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
+    column("run_id", sa.Text(), "Dagster run that collected it, when one did.", nullable=True),
+    _recorded(),
+    schema="raw",
+)
+
+market_chart_points: Final = table(
+    "market_chart_points",
+    Contract(
+        description="Points of the providers' market charts: what they say, afterwards, of an instant in the past.",
+        one_row_per="provider, asset and instant of a chart",
+        clock="observed_at",
+        # What is missing is looked for every quarter of an hour; an hour without that is late.
+        cadence=Grain.HOUR,
+        retention=Retention(days=7),
+        owner="market-data",
+        partition="day",
+    ),
+    column("observed_at", sa.DateTime(timezone=True), "The provider's own time of the point.", primary_key=True),
+    column("provider", sa.Text(), "Whose chart it is.", primary_key=True),
+    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    column("price_usd", sa.Numeric(), "Price of one coin.", unit=USD, above=0),
+    *_cap_and_volume(),
+    column("fetched_at", sa.DateTime(timezone=True), "When the answer was received."),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
     column("run_id", sa.Text(), "Dagster run that collected it, when one did.", nullable=True),
     _recorded(),
@@ -158,6 +189,7 @@ CLOSES: Final[dict[Grain, sa.Table]] = {
     Grain.MONTH: monthly_close,
 }
 
-REVISIONS: Final[dict[str, sa.Table]] = {
-    facts.name: revisions_of(facts) for facts in (market_snapshots, *CLOSES.values())
-}
+# What minutes are closed from.
+SAMPLES: Final = (market_snapshots, market_chart_points)
+
+REVISIONS: Final[dict[str, sa.Table]] = {facts.name: revisions_of(facts) for facts in (*SAMPLES, *CLOSES.values())}

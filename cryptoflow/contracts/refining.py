@@ -1,4 +1,4 @@
-"""Contracts of the work in between: which coarse buckets must be built anew, and what became of every expected slot."""
+"""Contracts of the work in between: coarse buckets to build anew, what became of every slot, what history was asked."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ SLOT_STATES: Final = (
     "not_due",
     "pending",
 )
+
+# What a provider's answer to a request for history meant. All but "failed" are final: nothing is asked twice.
+REQUEST_STATES: Final = ("answered", "source_has_none", "refused", "failed")
 
 dirty_buckets: Final = table(
     "dirty_buckets",
@@ -56,7 +59,7 @@ slots: Final = table(
     column("provider", sa.Text(), "Who was due to be asked.", primary_key=True),
     column("slot", sa.DateTime(timezone=True), "The minute that the collection was due for.", primary_key=True),
     column("state", sa.Text(), "What became of it.", one_of=SLOT_STATES),
-    column("reason", sa.Text(), "Why, in words; NULL when it was observed.", nullable=True),
+    column("reason", sa.Text(), "Why, in words; NULL when it was observed in its turn.", nullable=True),
     column("assets_expected", sa.Integer(), "Assets that the answer should hold.", minimum=0),
     column("assets_observed", sa.Integer(), "Assets that were stored.", minimum=0),
     column("assets_refused", sa.Integer(), "Rows that went to quarantine.", minimum=0),
@@ -81,5 +84,38 @@ slot_exceptions: Final = table(
     column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
     column("state", sa.Text(), "What became of the asset in the slot.", one_of=SLOT_STATES),
     column("reason", sa.Text(), "Why, in words.", nullable=True),
+    schema="ops",
+)
+
+history_requests: Final = table(
+    "history_requests",
+    Contract(
+        description="What was asked of the providers' charts, and what came of it: history is asked for once.",
+        one_row_per="provider, asset and span that was asked for",
+        clock="asked_at",
+        cadence=None,
+        retention=Retention(days=400),
+        owner="market-data",
+    ),
+    column("provider", sa.Text(), "Who was asked.", primary_key=True),
+    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    column("starts_at", sa.DateTime(timezone=True), "First instant of the span.", primary_key=True),
+    column("ends_at", sa.DateTime(timezone=True), "First instant after the span.", primary_key=True),
+    column(
+        "first_days",
+        sa.SmallInteger(),
+        "Days of first history that it brought; NULL when it was asked for missed slots.",
+        unit="days",
+        minimum=1,
+        nullable=True,
+    ),
+    column("state", sa.Text(), "What came of it; `failed` is asked again.", one_of=REQUEST_STATES),
+    column("reason", sa.Text(), "Why nothing came, in words; NULL when something did.", nullable=True),
+    column("points", sa.Integer(), "Points of the span that the answer held.", minimum=0),
+    column("attempts", sa.SmallInteger(), "How often it was asked.", minimum=1),
+    column("calls", sa.Integer(), "Calls that it cost, retries included.", minimum=0),
+    column("asked_at", sa.DateTime(timezone=True), "When it was asked last."),
+    column("run_id", sa.Text(), "Dagster run that asked last, when one did.", nullable=True),
+    sa.Index(None, "asked_at"),
     schema="ops",
 )

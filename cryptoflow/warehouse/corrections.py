@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts.close_quality import close_quality
-from cryptoflow.contracts.closes import CLOSES, market_snapshots
+from cryptoflow.contracts.closes import CLOSES, SAMPLES
 from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.warehouse.merge import telling_columns
@@ -31,7 +31,7 @@ _NOT_TOLD: Final = frozenset({"formula_version", "integral", "held_seconds", "he
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """One row that was changed. `at` is its bucket, or when a snapshot was observed; `changed` names the columns.
+    """One row that was changed. `at` is its bucket, or when a sample was observed; `changed` names the columns.
 
     `figure` is what the table is about: its old and new value are told.
     """
@@ -56,7 +56,7 @@ def corrections_since(connection: Connection, instant: datetime) -> list[Correct
 
 @cache
 def _statement() -> sql.Composed:
-    tables = (market_snapshots, *CLOSES.values(), velocity, close_quality)
+    tables = (*SAMPLES, *CLOSES.values(), velocity, close_quality)
     parts = [_of_table(table, place) for place, table in enumerate(tables)]
     return (
         sql.SQL("SELECT superseded_at, said_by, at, slug, provider, figure, old_value, new_value, changed FROM (")

@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start
-from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.contracts.closes import CLOSES, SAMPLES
 from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse.pool import Connection
@@ -25,8 +25,9 @@ from cryptoflow.warehouse.statements import statement
 Record = dict[str, Any]
 
 MINUTE_FORMULAS: Final = {
-    1: "The last sample of each provider in the minute. The figures are those of the first of coingecko and "
-    "coinmarketcap that has one; with three or more providers the price is the median of theirs.",
+    1: "The last sample of each provider in the minute: of its listings, or of its charts where no listing was seen. "
+    "The figures are those of the first of coingecko and coinmarketcap that has one; with three or more providers the "
+    "price is the median of theirs.",
 }
 COARSE_FORMULAS: Final = {
     1: "Open is the first, price and the other figures are the last of the finer closes in the bucket; high and low "
@@ -132,12 +133,12 @@ def _inputs(connection: Connection, grain: Grain, *, key: Record, close: Record)
     finer = CADENCES[grain].built_from
     if finer is None:
         samples = records(connection, statement("raw/select_samples"), span)
-        # In the order of observation, the last one of each provider stays.
-        last = {sample["provider"]: sample["observed_at"] for sample in samples}
+        # In their order the last one of each provider stays: charts come before listings.
+        last = {sample["provider"]: (sample["kind"], sample["observed_at"]) for sample in samples}
         for sample in samples:
-            sample["is_last_of_provider"] = sample["observed_at"] == last[sample["provider"]]
+            sample["is_last_of_provider"] = (sample["kind"], sample["observed_at"]) == last[sample["provider"]]
             sample["gives_figures"] = sample["is_last_of_provider"] and sample["provider"] == close["provider"]
-        return _SLOTS_OF, samples
+        return " and ".join(f"{table.schema}.{table.name}" for table in SAMPLES), samples
     table = CLOSES[finer]
     query = sql.SQL(
         "SELECT {columns} FROM {finer} WHERE asset_id = %(asset_id)s AND bucket >= %(start)s AND bucket < %(until)s"

@@ -1,8 +1,8 @@
-"""What is past its retention, and letting it go: whole days of snapshots and minutes, never before the proof.
+"""What is past its retention, and letting it go: whole days of samples and minutes, never before the proof.
 
 A day goes when it lies wholly before the retention of its tables, when every sample of it is in a minute's close, and
-when every minute's close is in its hour: counts, extremes, first and last. Snapshots and minutes of a day go together,
-in one transaction: minutes without their snapshots could be closed anew from less than they were closed from.
+when every minute's close is in its hour: counts, extremes, first and last. Samples and minutes of a day go together,
+in one transaction: minutes without their samples could be closed anew from less than they were closed from.
 What does not belong here: raw answers (payloads), when it runs (defs).
 """
 
@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts import contract_of
-from cryptoflow.contracts.closes import market_snapshots, minute_close
+from cryptoflow.contracts.closes import SAMPLES, minute_close
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.statements import statement
 
-DAILY_TABLES: Final = (market_snapshots, minute_close)
+DAILY_TABLES: Final = (*SAMPLES, minute_close)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class Moved:
     hours_waiting: int
 
 
-def follow_minutes(connection: Connection, changed: Collection[Key], *, recorded_at: datetime) -> Moved:
+def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_at: datetime) -> Moved:
     """Compute what follows from minute closes that changed; every coarser close must be built before."""
     moved = 0
     if changed:

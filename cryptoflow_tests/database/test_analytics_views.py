@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from cryptoflow.contracts.close_quality import close_quality
-from cryptoflow.contracts.closes import CLOSES, market_snapshots
+from cryptoflow.contracts.closes import CLOSES, SAMPLES, market_snapshots
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.reader import read
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "views.md"
 QUERIES = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 FACTS = [*(table.name for table in CLOSES.values()), market_snapshots.name]
 FOLLOWING = [velocity, close_quality]
-READ_AS_OF = [*CLOSES.values(), market_snapshots, *FOLLOWING]
+READ_AS_OF = [*CLOSES.values(), *SAMPLES, *FOLLOWING]
 CLOSE_COLUMNS = "price_usd market_cap_usd volume_24h_usd coin_rank created_at"
 CUSTOMARY = {
     "tokens": "id cmc_id name symbol slug description logo_url website_url twitter_handle reddit_url github_url"

@@ -1,5 +1,7 @@
 """The same samples in any order, in any batches, some of them twice, leave the same warehouse: the one that follows.
 
+Samples are those of listings and points of charts, mixed at will.
+
 The instants are few and lie at borders of buckets, so that samples meet in a minute, an hour, a week all the time.
 """
 
@@ -11,17 +13,22 @@ from decimal import Decimal
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from cryptoflow.warehouse.chart_points import ChartPoint
 from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow_tests.closes_model import (
     FACTS,
     FOLLOWING,
+    POINTS,
+    Sample,
     believed,
     empty,
     expected_closes,
     held,
+    point,
     rows,
     sample,
     store,
+    store_points,
     stored_closes,
 )
 
@@ -61,7 +68,20 @@ def versions(draw: st.DrawFn) -> list[Snapshot]:
     ]
 
 
-def whose(versions_of_one: list[Snapshot]) -> object:
+@st.composite
+def versions_of_point(draw: st.DrawFn) -> list[ChartPoint]:
+    """One point of a chart, now and then corrected by a chart that was fetched later."""
+    at = draw(st.sampled_from(INSTANTS))
+    provider = draw(st.sampled_from(PROVIDERS))
+    asset = draw(st.integers(1, 2))
+    said = draw(st.lists(st.sampled_from(PRICES), min_size=1, max_size=2, unique=True))
+    return [
+        point(at, price, provider=provider, asset_id=asset, fetched_at=at + timedelta(hours=number + 1))
+        for number, price in enumerate(said)
+    ]
+
+
+def whose(versions_of_one: list[Snapshot] | list[ChartPoint]) -> object:
     one = versions_of_one[0]
     return one.observed_at, one.provider, one.asset_id
 
@@ -69,6 +89,15 @@ def whose(versions_of_one: list[Snapshot]) -> object:
 batches = st.lists(versions(), min_size=1, max_size=16, unique_by=whose).map(
     lambda samples: [version for of_one in samples for version in of_one]
 )
+charts = st.lists(versions_of_point(), max_size=12, unique_by=whose).map(
+    lambda points: [version for of_one in points for version in of_one]
+)
+
+
+def store_mixed(database_url: str, samples: list[Sample]) -> None:
+    """A batch of each kind, as they come: first the points of charts, then listings."""
+    store_points(database_url, *(one for one in samples if isinstance(one, ChartPoint)))
+    store(database_url, *(one for one in samples if isinstance(one, Snapshot)))
 
 
 # Each example writes to a real database: to shrink one that fails would take minutes, and it is small as it is.
@@ -78,24 +107,26 @@ batches = st.lists(versions(), min_size=1, max_size=16, unique_by=whose).map(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(snapshots=batches, data=st.data())
+@given(snapshots=batches, points=charts, data=st.data())
 def test_order_batches_and_repetition_do_not_matter(
-    database_url: str, snapshots: list[Snapshot], data: st.DataObject
+    database_url: str, snapshots: list[Snapshot], points: list[ChartPoint], data: st.DataObject
 ) -> None:
     empty(database_url)
     store(database_url, *snapshots)
-    at_once = held(database_url, *FACTS, *FOLLOWING)
-    assert stored_closes(database_url) == expected_closes(snapshots)
+    store_points(database_url, *points)
+    at_once = held(database_url, POINTS, *FACTS, *FOLLOWING)
+    assert stored_closes(database_url) == expected_closes(snapshots, points)
     raw = rows(database_url, "SELECT observed_at, provider, asset_id, price_usd, fetched_at FROM raw.market_snapshots")
     assert {row[:3]: row[3:] for row in raw} == {
         key: (one.price_usd, one.fetched_at) for key, one in believed(snapshots).items()
     }
 
     empty(database_url)
-    again = data.draw(st.lists(st.sampled_from(snapshots), max_size=6), label="repeated")
-    order = data.draw(st.permutations([*snapshots, *again]), label="order")
+    samples = [*snapshots, *points]
+    again = data.draw(st.lists(st.sampled_from(samples), max_size=6), label="repeated")
+    order = data.draw(st.permutations([*samples, *again]), label="order")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4), label="cuts"))
     for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True):
-        store(database_url, *order[start:end])
-    assert held(database_url, *FACTS, *FOLLOWING) == at_once
+        store_mixed(database_url, order[start:end])
+    assert held(database_url, POINTS, *FACTS, *FOLLOWING) == at_once
     assert rows(database_url, "SELECT count(*) FROM ops.dirty_buckets") == [(0,)]

@@ -11,7 +11,7 @@ from cryptoflow.cli.market import Close
 from cryptoflow.cli.options import instant_of
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.errors import UsageError
-from cryptoflow.warehouse import rollups, snapshots
+from cryptoflow.warehouse import minutes, rollups
 from cryptoflow.warehouse.explaining import formula_of
 
 
@@ -41,5 +41,5 @@ def test_the_closes_that_can_be_explained_are_those_of_the_contracts() -> None:
 
 @pytest.mark.parametrize("grain", Grain)
 def test_the_rule_in_force_has_its_words(grain: Grain) -> None:
-    version = snapshots.CLOSE_FORMULA_VERSION if grain is Grain.MINUTE else rollups.FORMULA_VERSION
+    version = minutes.CLOSE_FORMULA_VERSION if grain is Grain.MINUTE else rollups.FORMULA_VERSION
     assert formula_of(grain, version).endswith(".")

@@ -1,11 +1,20 @@
 -- Purpose: how much of a stretch of minutes is not wholly in the hours, so that the minutes must not go yet.
 -- Parameters: starts, ends.
--- Reads: raw.market_snapshots, market.minute_close, market.hourly_close, ops.dirty_buckets. Writes: nothing.
+-- Reads: raw.market_snapshots, raw.market_chart_points, market.minute_close, market.hourly_close, ops.dirty_buckets.
+-- Writes: nothing.
 WITH samples AS (
-    SELECT DISTINCT
+    SELECT
         asset_id,
         date_bin('1 minute', observed_at, 'epoch') AS bucket
     FROM raw.market_snapshots
+    WHERE
+        observed_at >= %(starts)s
+        AND observed_at < %(ends)s
+    UNION DISTINCT
+    SELECT
+        asset_id,
+        date_bin('1 minute', observed_at, 'epoch') AS bucket
+    FROM raw.market_chart_points
     WHERE
         observed_at >= %(starts)s
         AND observed_at < %(ends)s

@@ -1,25 +1,8 @@
--- Purpose: how far the closes of given minutes of given assets can be relied on, from every provider's last sample.
--- Parameters: buckets (timestamptz[]), assets (int[]), low, high (first and last bucket), priority (text[]), version.
--- Reads: raw.market_snapshots. Writes: nothing.
-WITH touched AS (
-    SELECT
-        wanted.bucket,
-        wanted.asset_id
-    FROM unnest(%(buckets)s::timestamptz[], %(assets)s::int[]) AS wanted (bucket, asset_id)
-),
-
-latest AS (
-    SELECT DISTINCT ON (touched.bucket, samples.asset_id, samples.provider)
-        touched.bucket,
-        samples.*
-    FROM touched
-    INNER JOIN raw.market_snapshots AS samples
-        ON
-            touched.asset_id = samples.asset_id
-            AND touched.bucket = date_bin('1 minute', samples.observed_at, 'epoch')
-            AND samples.observed_at >= %(low)s
-            AND samples.observed_at < %(high)s::timestamptz + interval '1 minute'
-    ORDER BY touched.bucket ASC, samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
+-- Purpose: how far the closes of given minutes of given assets can be relied on, from the samples that count.
+-- Parameters: buckets (timestamptz[]), assets (int[]), priority (text[]), version.
+-- Reads: market.last_samples. Writes: nothing.
+WITH latest AS MATERIALIZED (
+    SELECT * FROM market.last_samples(%(buckets)s::timestamptz[], %(assets)s::int[])
 ),
 
 believed AS (
