@@ -20,7 +20,7 @@ from cryptoflow.contracts.closes import minute_close
 from cryptoflow.warehouse.merge import merge_statement
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, build_marked, mark_coarser
+from cryptoflow.warehouse.rollups import Built, build_marked
 from cryptoflow.warehouse.statements import statement
 
 # Where fewer than three sources speak, the earlier of these is believed.
@@ -65,9 +65,7 @@ def close_minutes(
             "recorded_at": recorded_at,
         },
     )
-    changed = [(bucket, asset) for bucket, asset, _ in rows]
-    mark_coarser(connection, Grain.MINUTE, changed)
-    return changed
+    return [(bucket, asset) for bucket, asset, _ in rows]
 
 
 @cache
