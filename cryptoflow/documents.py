@@ -15,13 +15,18 @@ from sqlalchemy.dialects import postgresql
 from cryptoflow.contracts import contract_of, contracts
 from cryptoflow.contracts.contract import SCHEMAS
 from cryptoflow.settings import ENV_PREFIX, Settings
+from cryptoflow.warehouse.policies import Policy, policies
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def documents() -> dict[str, str]:
     """Path in the repository -> text."""
-    return {"docs/tables.md": tables_page(), ".env.example": env_example()}
+    return {
+        "docs/tables.md": tables_page(),
+        "docs/retention.md": retention_page(),
+        ".env.example": env_example(),
+    }
 
 
 def tables_page() -> str:
@@ -69,6 +74,28 @@ def _column_line(column: sa.Column[Any]) -> str:
     choices = f" One of: {', '.join(column.info['one_of'])}." if column.info.get("one_of") else ""
     key = " (key)" if column.primary_key else ""
     return f"| `{column.name}`{key} | {kind} | {'yes' if column.nullable else 'no'} | {column.comment}{unit}{choices} |"
+
+
+def retention_page() -> str:
+    """How long every table keeps its rows, and what becomes of them."""
+    lines = [
+        "# What is kept, and how long",
+        "",
+        "Rendered from `cryptoflow/contracts` by `make docs`; do not edit. `analytics.retention_policy` says the same "
+        "in SQL. [Operating](operating.md#what-goes-and-when) says how days go and how they come back.",
+        "",
+        "| table | kept | by its | before it goes | goes by |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_policy_line(policy) for policy in policies())]) + "\n"
+
+
+def _policy_line(policy: Policy) -> str:
+    days = "for ever" if policy["days_kept"] is None else f"{policy['days_kept']} days"
+    setting = f" (setting `{policy['setting']}`)" if policy["setting"] else ""
+    clock = f"`{policy['clock']}`" if policy["clock"] and policy["days_kept"] else ""
+    archived = "archived as Parquet" if policy["is_archived"] else ""
+    return f"| `{policy['table_name']}` | {days}{setting} | {clock} | {archived} | {policy['drop_unit'] or ''} |"
 
 
 def env_example() -> str:

@@ -33,41 +33,17 @@ def sql(
     print_rows(Rows(columns=answer.columns, rows=answer.rows), form=form, output=output)
 
 
-@app.command(name="retain")
-def retain_command(
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list what would go, and what stays and why.")
-    ] = False,
-    home: HomeOption = None,
-) -> None:
-    """Let go of the days of snapshots and minutes that are past their retention and proven to be in the hours."""
-    from cryptoflow.runtime.session import database_for_command
-    from cryptoflow.warehouse.retention import expired_days, retain
-
-    now = datetime.now(UTC)
-    with database_for_command(load_settings(home=home)) as endpoints:
-        days = expired_days(endpoints.database_url, now=now)
-        gone = {day.starts for day in ([] if dry_run else retain(endpoints.database_url, now=now))}
-    rows = [
-        (
-            f"{day.starts:%Y-%m-%d}",
-            ", ".join(day.partitions),
-            day.total_bytes,
-            f"stays: {day.kept_because}" if day.kept_because else "gone" if day.starts in gone else "would go",
-        )
-        for day in days
-    ]
-    print_rows(Rows(columns=("day", "partitions", "bytes", "verdict"), rows=rows), form=Format.TABLE)
-
-
 @migrate_app.command()
 def up(revision: Annotated[str, typer.Argument(help="Where to stop.")] = "head", home: HomeOption = None) -> None:
-    """Apply the migrations that are missing."""
+    """Apply the migrations that are missing, and make the partitions of the next days."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse import migrations
+    from cryptoflow.warehouse.ahead import make_partitions_ahead
 
     with database_for_command(load_settings(home=home), migrate=False) as endpoints:
         migrations.migrate_up(endpoints.database_url, revision)
+        if revision == "head":
+            make_partitions_ahead(endpoints.database_url, now=datetime.now(UTC))
         _say_current(migrations.current(endpoints.database_url))
 
 

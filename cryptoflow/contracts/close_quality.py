@@ -24,7 +24,7 @@ close_quality: Final = table(
         one_row_per="asset and minute with a close",
         clock="bucket",
         cadence=Grain.MINUTE,
-        retention=Retention(days=7),
+        retention=Retention(days=7, archive=True),
         owner="market-data",
         partition="day",
     ),

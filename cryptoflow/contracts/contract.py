@@ -40,18 +40,25 @@ SCHEMAS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long rows stay after their clock. `days` None: for ever. `setting` names what overrides `days`."""
+    """How long rows stay after their clock. `days` None: for ever. `setting` names what overrides `days`.
+
+    `archive`: before rows go, they are written to Parquet.
+    """
 
     days: int | None
     setting: str | None = None
+    archive: bool = False
 
     def __str__(self) -> str:
         if self.days is None:
             return "for ever"
-        return f"{self.days} days" + (f" (setting `{self.setting}`)" if self.setting else "")
+        setting = f" (setting `{self.setting}`)" if self.setting else ""
+        return f"{self.days} days{setting}" + (", then archived as Parquet" if self.archive else "")
 
 
 FOR_EVER: Final = Retention(days=None)
+# Percent of a page that is filled where room is left for updates.
+FILL_WITH_ROOM: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,8 @@ class Contract:
     owner: str
     partition: Literal["day", "month", "year"] | None = None
     """How much of the clock one partition holds; None: not partitioned."""
+    room_for_updates: bool = False
+    """Few rows are added and each is rewritten many times: pages are left half empty, so that new versions fit in."""
 
 
 def column(
@@ -97,6 +106,8 @@ def table(name: str, contract: Contract, *items: SchemaItem, schema: str) -> sa.
     columns = [item for item in items if isinstance(item, sa.Column)]
     checks = [sa.CheckConstraint(rule, name=column.name) for column in columns if (rule := hard_rule(column))]
     options: dict[str, Any] = {"postgresql_partition_by": f"RANGE ({contract.clock})"} if contract.partition else {}
+    if contract.room_for_updates and not contract.partition:
+        options = {"postgresql_with": {"fillfactor": FILL_WITH_ROOM}}
     return sa.Table(
         name,
         METADATA,
@@ -134,6 +145,7 @@ def revisions_of(facts: sa.Table) -> sa.Table:
                 clock="superseded_at",
                 retention=FOR_EVER,
                 partition=None,
+                room_for_updates=False,
             )
         },
     )

@@ -38,7 +38,7 @@ velocity: Final = table(
         one_row_per="asset and minute with a close",
         clock="bucket",
         cadence=Grain.MINUTE,
-        retention=Retention(days=7),
+        retention=Retention(days=7, archive=True),
         owner="market-data",
         partition="day",
     ),

@@ -17,6 +17,7 @@ import redis
 from psycopg.rows import TupleRow
 
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
+from cryptoflow.ops.partitions import look_at_partitions
 from cryptoflow.runtime.external import check_database, check_redis, open_connection
 from cryptoflow.runtime.heartbeat import living_workers
 from cryptoflow.runtime.home import Endpoints, Home
@@ -47,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("cache", lambda: look_at_cache(endpoints)),
         ("workers", lambda: look_at_workers(settings, endpoints)),
         ("providers", lambda: look_at_providers(settings, endpoints)),
+        ("partitions", lambda: look_at_partitions(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
     )
     for subject, look in looks:

@@ -63,6 +63,11 @@ class Home:
         return self.path / "dagster"
 
     @property
+    def archive(self) -> Path:
+        """Days that were let go, as Parquet."""
+        return self.path / "archive"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -132,12 +133,14 @@ def platform_members(plan: Plan) -> list[Member]:
 
 def settle_databases(plan: Plan) -> None:
     """What must be true of the databases and of Dagster's folder before Dagster starts."""
+    from cryptoflow.warehouse.ahead import make_partitions_ahead
     from cryptoflow.warehouse.migrations import migrate_up
     from cryptoflow.warehouse.world import settle_world
 
     bootstrap(plan.database_url, dagster_database_url=plan.dagster_database_url)
     settle_world(plan.database_url, "simulated" if plan.simulator_url else "real")
     migrate_up(plan.database_url)
+    make_partitions_ahead(plan.database_url, now=datetime.now(UTC))
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copyfile(resource_path(name), plan.home.dagster / name)
 

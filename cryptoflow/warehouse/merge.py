@@ -14,6 +14,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import revisions_table
+from cryptoflow.warehouse.moves import noted_columns, noting
 
 # How long after its end a bucket still waits for samples that are under way.
 GRACE: Final = "2 minutes"
@@ -40,22 +41,78 @@ def merge_statement(table: sa.Table) -> sql.Composed:
     The parameter `recorded_at` is the instant at which the transaction's rows become known, one for all of them.
     Returns (key columns ..., was_there), one row per row that was inserted or changed.
     """
-    revisions = revisions_table(table)
-    kept = [column.name for column in revisions.columns if column.name != "superseded_at"]
     key = [column.name for column in table.primary_key]
+    return merge_steps(table) + sql.SQL("SELECT {}, was_there FROM merged").format(
+        _list([f"key_{name}" for name in key])
+    )
+
+
+@cache
+def merge_steps(table: sa.Table) -> sql.Composed:
+    """The steps alone: `merged` holds (key_..., was_there) of what was inserted or changed."""
     names = written_columns(table)
-    telling = telling_columns(table)
-    return sql.SQL(
-        """
-        merged AS (
+    key = [column.name for column in table.primary_key]
+    return _steps(
+        table,
+        sql.SQL(
+            """
             INSERT INTO {table} AS known ({names}, recorded_at)
             SELECT {names}, %(recorded_at)s FROM incoming ORDER BY {key}
             ON CONFLICT ({key}) DO UPDATE
-                SET ({changing}, recorded_at) = ROW({excluded}, excluded.recorded_at)
-                WHERE ({known_telling}) IS DISTINCT FROM ({excluded_telling}) AND {is_newer}
-            RETURNING {new_key}, {old_kept}, (old.{first_key} IS NOT NULL) AS was_there, new.recorded_at AS changed_at
+                SET ({changing}, recorded_at) = ROW({new}, excluded.recorded_at)
+                WHERE {differs} AND {is_newer}
+            """
+        ).format(
+            table=_name(table),
+            names=_list(names),
+            key=_list(key),
+            changing=_list(_changing(table)),
+            new=_list(_changing(table), prefix="excluded"),
+            differs=_differs(table, "excluded"),
+            is_newer=_is_newer(table, "excluded"),
+        ),
+    )
+
+
+@cache
+def update_steps(table: sa.Table) -> sql.Composed:
+    """As `merge_steps`, when every row of `incoming` is known to stand: half the work of an upsert."""
+    key = [column.name for column in table.primary_key]
+    return _steps(
+        table,
+        sql.SQL(
+            """
+            UPDATE {table} AS known
+                SET ({changing}, recorded_at) = ROW({new}, %(recorded_at)s)
+                FROM incoming
+                WHERE ({known_key}) = ({key}) AND {differs} AND {is_newer}
+            """
+        ).format(
+            table=_name(table),
+            changing=_list(_changing(table)),
+            new=_list(_changing(table), prefix="incoming"),
+            known_key=_list(key, prefix="known"),
+            key=_list(key, prefix="incoming"),
+            differs=_differs(table, "incoming"),
+            is_newer=_is_newer(table, "incoming"),
+        ),
+    )
+
+
+def _steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
+    """The write, what it changed, and the old versions kept."""
+    revisions = revisions_table(table)
+    kept = [column.name for column in revisions.columns if column.name != "superseded_at"]
+    key = [column.name for column in table.primary_key]
+    return sql.SQL(
+        """
+        merged AS (
+            {writing}
+            RETURNING
+                {returned}, (old.{first_key} IS NOT NULL) AS was_there, new.recorded_at AS changed_at
         ),
 
+        {noting}
         kept AS (
             INSERT INTO {revisions} ({kept}, superseded_at)
             SELECT {kept_old}, changed_at FROM merged
@@ -63,31 +120,37 @@ def merge_statement(table: sa.Table) -> sql.Composed:
             WHERE was_there AND old_recorded_at < changed_at AND {was_final}
             ON CONFLICT DO NOTHING
         )
-
-        SELECT {merged_key}, was_there FROM merged
         """
     ).format(
-        table=_name(table),
-        revisions=_name(revisions),
-        names=_list(names),
-        key=_list(key),
-        changing=_list([name for name in names if name not in key]),
-        excluded=_list([name for name in names if name not in key], prefix="excluded"),
-        known_telling=_list(telling, prefix="known"),
-        excluded_telling=_list(telling, prefix="excluded"),
-        new_key=sql.SQL(", ").join(
-            sql.SQL("new.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"key_{name}")) for name in key
-        ),
-        old_kept=sql.SQL(", ").join(
-            sql.SQL("old.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"old_{name}")) for name in kept
+        writing=writing,
+        returned=sql.SQL(", ").join(
+            [
+                *(_returned("new", name, "key") for name in key),
+                *(_returned("old", name, "old") for name in kept),
+                *(_returned("new", name, "new") for name in noted_columns(table)),
+            ]
         ),
         first_key=sql.Identifier(key[0]),
+        noting=noting(table) or sql.SQL(""),
+        revisions=_name(revisions),
         kept=_list(kept),
         kept_old=_list([f"old_{name}" for name in kept]),
-        merged_key=_list([f"key_{name}" for name in key]),
         was_final=_was_final(table),
-        is_newer=_is_newer(table),
     )
+
+
+def _returned(version: str, name: str, prefix: str) -> sql.Composed:
+    return sql.SQL("{}.{} AS {}").format(sql.SQL(version), sql.Identifier(name), sql.Identifier(f"{prefix}_{name}"))
+
+
+def _changing(table: sa.Table) -> list[str]:
+    key = {column.name for column in table.primary_key}
+    return [name for name in written_columns(table) if name not in key]
+
+
+def _differs(table: sa.Table, incoming: str) -> sql.Composed:
+    telling = telling_columns(table)
+    return sql.SQL("({}) IS DISTINCT FROM ({})").format(_list(telling, prefix="known"), _list(telling, prefix=incoming))
 
 
 def _was_final(table: sa.Table) -> sql.SQL:
@@ -98,14 +161,14 @@ def _was_final(table: sa.Table) -> sql.SQL:
     return sql.SQL(f"key_bucket + INTERVAL '1 {cadence}' + INTERVAL '{GRACE}' <= changed_at")
 
 
-def _is_newer(table: sa.Table) -> sql.SQL:
+def _is_newer(table: sa.Table, incoming: str) -> sql.SQL:
     """Of two versions of a sample the one fetched last counts, in whatever order they arrive.
 
     The same answer may say something else when it is read anew by a better reader.
     """
     if "fetched_at" not in table.columns:
         return sql.SQL("true")
-    return sql.SQL("(excluded.fetched_at, excluded.payload_sha256) >= (known.fetched_at, known.payload_sha256)")
+    return sql.SQL(f"({incoming}.fetched_at, {incoming}.payload_sha256) >= (known.fetched_at, known.payload_sha256)")
 
 
 def _name(table: sa.Table) -> sql.Identifier:

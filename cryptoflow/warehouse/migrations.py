@@ -19,6 +19,7 @@ from alembic.util import CommandError
 
 from cryptoflow.errors import PermanentError, TransientError, UsageError
 from cryptoflow.resources import resource_path
+from cryptoflow.warehouse.policies import record_policies
 
 # Two starters must not migrate at once; the number is arbitrary and only has to be the same everywhere.
 _LOCK_KEY: Final = 7_246_001
@@ -35,8 +36,9 @@ class Migration:
 
 def migrate_up(database_url: str, revision: str = "head") -> None:
     """Apply what is missing up to the revision. Does nothing when all is in force."""
-    with _connected(database_url) as (config, _):
+    with _connected(database_url) as (config, connection):
         command.upgrade(config, _known(config, revision))
+        record_policies(connection)
 
 
 def migrate_down(database_url: str, revision: str) -> None:

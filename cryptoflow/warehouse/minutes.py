@@ -26,7 +26,7 @@ from cryptoflow.warehouse.close_quality import score_minutes
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
+from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes
 from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.velocity import Moved, follow_closes
@@ -111,9 +111,7 @@ def close_minutes(
             "recorded_at": recorded_at,
         },
     )
-    changed = [(bucket, asset) for bucket, asset, _ in rows]
-    mark_coarser(connection, Grain.MINUTE, changed)
-    return changed
+    return [(bucket, asset) for bucket, asset, _ in rows]
 
 
 @cache

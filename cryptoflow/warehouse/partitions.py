@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts import contract_of
+from cryptoflow.contracts.contract import FILL_WITH_ROOM
 from cryptoflow.warehouse.pool import Connection
 
 Period = Literal["day", "month", "year"]
@@ -50,10 +51,27 @@ def periods(first: datetime, last: datetime, period: Period) -> Iterator[datetim
 def ensure_partitions(connection: Connection, table: sa.Table, instants: set[datetime]) -> list[str]:
     """Make the partitions that rows with these instants need; returns the names of those that were not there."""
     period = contract_of(table).partition
-    if period is None or not instants:
+    if period is None or not missing_partitions(connection, table, instants):
         return []
-    wanted = {period_start(instant, period) for instant in instants}
-    names = {start: f"{table.name}_{start.strftime(_NAMES[period])}" for start in sorted(wanted)}
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+    # Whoever held the lock before may have made them.
+    missing = _missing(connection, table, instants)
+    for start, name in missing.items():
+        _make(connection, table, name, start=start, end=period_end(start, period))
+    return list(missing.values())
+
+
+def missing_partitions(connection: Connection, table: sa.Table, instants: set[datetime]) -> list[str]:
+    """The partitions that rows with these instants need and that are not there."""
+    return list(_missing(connection, table, instants).values())
+
+
+def _missing(connection: Connection, table: sa.Table, instants: set[datetime]) -> dict[datetime, str]:
+    period = contract_of(table).partition
+    if period is None or not instants:
+        return {}
+    starts = sorted({period_start(instant, period) for instant in instants})
+    names = {start: f"{table.name}_{start.strftime(_NAMES[period])}" for start in starts}
     there = {
         name
         for (name,) in connection.execute(
@@ -62,16 +80,16 @@ def ensure_partitions(connection: Connection, table: sa.Table, instants: set[dat
             (table.schema, list(names.values())),
         )
     }
-    missing = [(start, name) for start, name in names.items() if name not in there]
-    if missing:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
-    for start, name in missing:
-        connection.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(str(table.schema), name),
-                sql.Identifier(str(table.schema), table.name),
-                sql.Literal(start.isoformat()),
-                sql.Literal(period_end(start, period).isoformat()),
-            )
+    return {start: name for start, name in names.items() if name not in there}
+
+
+def _make(connection: Connection, table: sa.Table, name: str, *, start: datetime, end: datetime) -> None:
+    """Made beside the table and then attached: `PARTITION OF` would wait for every reader, and all others for it."""
+    parent, part = sql.Identifier(str(table.schema), table.name), sql.Identifier(str(table.schema), name)
+    room = sql.SQL(f" WITH (fillfactor = {FILL_WITH_ROOM})" if contract_of(table).room_for_updates else "")
+    connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(part, parent) + room)
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            parent, part, sql.Literal(start.isoformat()), sql.Literal(end.isoformat())
         )
-    return [name for _, name in missing]
+    )

@@ -1,82 +1,223 @@
-"""What is past its retention, and letting it go: whole days of samples and minutes, never before the proof.
+"""What is past its retention, and letting it go: whole days of samples and minutes, never before proof and archive.
 
 A day goes when it lies wholly before the retention of its tables, when every sample of it is in a minute's close, and
-when every minute's close is in its hour: counts, extremes, first and last. Samples and minutes of a day go together,
-in one transaction: minutes without their samples could be closed anew from less than they were closed from.
-What does not belong here: raw answers (payloads), when it runs (defs).
+when every minute's close is in its hour: counts, extremes, first and last. What the contracts say is to be archived is
+written to files before (archives). Samples and minutes of a day go together, in one transaction: minutes without their
+samples could be closed anew from less than they were closed from.
+What does not belong here: raw answers (payloads), files (archives, parquet), when it runs (defs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts import contract_of
-from cryptoflow.contracts.closes import SAMPLES, minute_close
+from cryptoflow.contracts.close_quality import close_quality
+from cryptoflow.contracts.closes import SAMPLES, hourly_close, minute_close
+from cryptoflow.contracts.velocity import velocity
+from cryptoflow.warehouse.archives import (
+    Archive,
+    Written,
+    archive_path,
+    discard_archive,
+    known_archives,
+    name_archive,
+    of_day,
+    record_archive,
+    verify_archive,
+    write_archive,
+)
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.statements import statement
 
-DAILY_TABLES: Final = (*SAMPLES, minute_close)
+DAILY_TABLES: Final = (*SAMPLES, minute_close, velocity, close_quality)
+# Who reads a table holds the drop up, and the drop everybody who comes after; so it gives way and tries again later.
+_DROP_PATIENCE: Final = "5s"
+_CHANGED: Final = "it was changed while it was archived; it goes the next time"
+_READ: Final = "somebody reads it for long; it goes the next time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One table's part of a day. `archive`: the file that holds it once it is gone; None: nothing to archive."""
+
+    table: sa.Table
+    partition: str
+    total_bytes: int
+    rows: int
+    newest_recorded_at: datetime | None
+    archive: str | None
+    part: int | None
+    """Number of the part of the archive that has to be written; None: nothing is to be written."""
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the rows came back from archives and can go again as they are."""
+        return self.archive is not None and self.part is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """One day of minutes that is past its retention, and why it may not go yet (None: it may)."""
+    """One day that is past its retention, and why it may not go yet (None: it may)."""
 
     starts: datetime
     ends: datetime
-    partitions: Sequence[str]
-    total_bytes: int
+    parts: Sequence[Part]
     kept_because: str | None
+
+    @property
+    def day(self) -> date:
+        """The UTC day."""
+        return self.starts.date()
+
+    @property
+    def partitions(self) -> list[str]:
+        """The partitions that hold it."""
+        return [part.partition for part in self.parts]
+
+    @property
+    def total_bytes(self) -> int:
+        """What the partitions take on the disk."""
+        return sum(part.total_bytes for part in self.parts)
 
 
 def expired_days(database_url: str, *, now: datetime) -> list[Day]:
     """Every day that is past its retention, oldest first, each with its proof. Changes nothing."""
     with transaction(database_url) as connection:
-        return _expired_days(connection, now=now)
+        return [_proven(connection, day) for day in _expired_days(connection, now=now)]
 
 
-def retain(database_url: str, *, now: datetime) -> list[Day]:
-    """Let go of every day that `expired_days` allows, a transaction each; returns those that went."""
-    gone = []
+def retain(database_url: str, *, now: datetime, folder: Path, on_day: Callable[[Day], None] | None = None) -> list[Day]:
+    """Archive and let go of every day that `expired_days` allows, a transaction each; returns all, as they ended.
+
+    Days that stay say why in `kept_because`; all the others are gone.
+    """
+    ended = []
     for candidate in expired_days(database_url, now=now):
-        if candidate.kept_because:
-            continue
+        if on_day:
+            on_day(candidate)
+        ended.append(candidate if candidate.kept_because else _let_go(database_url, candidate, now=now, folder=folder))
+    return ended
+
+
+def _let_go(database_url: str, candidate: Day, *, now: datetime, folder: Path) -> Day:
+    written: dict[str, Written] = {}
+    try:
         with transaction(database_url) as connection:
-            # Under the writers' lock the proof is made again: what it says cannot change before the day is gone.
-            lock_closes(connection)
+            # One picture of the day for the proof, the counts and the files. Writers go on meanwhile.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             day = next((one for one in _expired_days(connection, now=now) if one.starts == candidate.starts), None)
-            if day is None or day.kept_because:
-                continue
-            for name in day.partitions:
-                connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*name.split("."))))
-            gone.append(day)
-    return gone
+            if day is None:
+                return replace(candidate, kept_because=_CHANGED)
+            day = _proven(connection, day)
+            if day.kept_because:
+                return day
+            seen = _state(connection, day)
+            for part in day.parts:
+                if part.archive and part.part:
+                    written[part.partition] = write_archive(
+                        connection, part.table, day.day, folder=folder, path=part.archive
+                    )
+                elif part.is_archived:
+                    for archive in known_archives(connection, str(part.table), day.day):
+                        verify_archive(archive, folder=folder)
+        return _drop(database_url, day, seen=seen, written=written)
+    finally:
+        for one in written.values():
+            discard_archive(one)
+
+
+def _drop(database_url: str, day: Day, *, seen: object, written: dict[str, Written]) -> Day:
+    try:
+        with transaction(database_url) as connection:
+            # Under the writers' lock what was proven and archived cannot change before the day is gone.
+            lock_closes(connection)
+            if _state(connection, day) != seen:
+                return replace(day, kept_because=_CHANGED)
+            _drop_partitions(connection, day)
+            for part in day.parts:
+                if part.part and part.newest_recorded_at:
+                    record_archive(
+                        connection,
+                        part.table,
+                        day.day,
+                        part=part.part,
+                        written=written[part.partition],
+                        newest_recorded_at=part.newest_recorded_at,
+                    )
+                    # A file that is named and whose day then stays is written over the next time.
+                    name_archive(written[part.partition])
+    except _HeldUpError:
+        return replace(day, kept_because=_READ)
+    return day
+
+
+class _HeldUpError(Exception):
+    """A reader holds a partition for longer than a drop may wait."""
+
+
+def _drop_partitions(connection: Connection, day: Day) -> None:
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_DROP_PATIENCE)))
+    try:
+        for part in day.parts:
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*part.partition.split("."))))
+    except psycopg.errors.LockNotAvailable as error:
+        raise _HeldUpError from error
 
 
 def _expired_days(connection: Connection, *, now: datetime) -> list[Day]:
-    names = {f"{table.schema}.{table.name}": _retained_from(table, now) for table in DAILY_TABLES}
-    found = connection.execute(statement("ops/select_partitions"), {"tables": list(names)}).fetchall()
-    by_day: dict[tuple[datetime, datetime], list[tuple[str, int, bool]]] = {}
-    for table, partition, starts, ends, size in found:
-        by_day.setdefault((starts, ends), []).append((partition, size, ends <= names[table]))
+    tables = {str(table): table for table in DAILY_TABLES}
+    found = connection.execute(statement("ops/select_partitions"), {"tables": list(tables)}).fetchall()
+    by_day: dict[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]] = {}
+    for name, partition, starts, ends, size in found:
+        by_day.setdefault((starts, ends), []).append((tables[name], partition, size))
     return [
         Day(
             starts=starts,
             ends=ends,
-            partitions=[partition for partition, _, _ in parts],
-            total_bytes=sum(size for _, size, _ in parts),
-            kept_because=_unproven(connection, starts=starts, ends=ends),
+            parts=[_part(connection, table, partition, size, day=starts.date()) for table, partition, size in parts],
+            kept_because=None,
         )
         for (starts, ends), parts in sorted(by_day.items())
-        if all(expired for _, _, expired in parts)
+        if all(ends <= _retained_from(table, now) for table, _, _ in parts)
     ]
+
+
+def _part(connection: Connection, table: sa.Table, partition: str, size: int, *, day: date) -> Part:
+    rows, newest = _count(connection, table, day)
+    archives = known_archives(connection, str(table), day)
+    archive, number = None, None
+    if rows and contract_of(table).retention.archive:
+        is_restored = _is_all_archived(archives, rows=rows, newest=newest)
+        number = None if is_restored else 1 + max((one.part for one in archives), default=0)
+        archive = archives[-1].path if number is None else archive_path(table, day, part=number)
+    return Part(
+        table=table,
+        partition=partition,
+        total_bytes=size,
+        rows=rows,
+        newest_recorded_at=newest,
+        archive=archive,
+        part=number,
+    )
+
+
+def _is_all_archived(archives: Sequence[Archive], *, rows: int, newest: datetime | None) -> bool:
+    """Whether the rows are what was brought back from archives, unchanged: whatever is written is known since later."""
+    return (
+        bool(archives)
+        and newest == max(one.newest_recorded_at for one in archives)
+        and rows <= sum(one.row_count for one in archives)
+    )
 
 
 def _retained_from(table: sa.Table, now: datetime) -> datetime:
@@ -86,8 +227,13 @@ def _retained_from(table: sa.Table, now: datetime) -> datetime:
     return now - timedelta(days=days)
 
 
-def _unproven(connection: Connection, *, starts: datetime, ends: datetime) -> str | None:
-    row = connection.execute(statement("market/count_unproven_minutes"), {"starts": starts, "ends": ends}).fetchone()
+def _proven(connection: Connection, day: Day) -> Day:
+    """The day with the reason why it may not go. What came back from archives was proven when it went."""
+    if any(part.rows for part in day.parts) and all(part.is_archived or not part.rows for part in day.parts):
+        return day
+    row = connection.execute(
+        statement("market/count_unproven_minutes"), {"starts": day.starts, "ends": day.ends}
+    ).fetchone()
     assert row is not None
     samples, hours, marks = row
     reasons = [
@@ -95,4 +241,23 @@ def _unproven(connection: Connection, *, starts: datetime, ends: datetime) -> st
         f"{hours} hours do not hold their minutes" if hours else "",
         f"{marks} hours wait to be built" if marks else "",
     ]
-    return "; ".join(reason for reason in reasons if reason) or None
+    return replace(day, kept_because="; ".join(reason for reason in reasons if reason) or None)
+
+
+def _state(connection: Connection, day: Day) -> object:
+    """What the proof and the archives follow from: whatever is written changes a count or the newest instant."""
+    marks = connection.execute(
+        "SELECT count(*) FROM ops.dirty_buckets WHERE grain IN ('hour', 'velocity') AND bucket >= %s AND bucket < %s",
+        (day.starts, day.ends),
+    ).fetchone()
+    return marks, [_count(connection, table, day.day) for table in (*DAILY_TABLES, hourly_close)]
+
+
+def _count(connection: Connection, table: sa.Table, day: date) -> tuple[int, datetime | None]:
+    row = connection.execute(
+        sql.SQL("SELECT count(*), max(recorded_at) FROM {} WHERE {}").format(
+            sql.Identifier(str(table.schema), table.name), of_day(table, day)
+        )
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]

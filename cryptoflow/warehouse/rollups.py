@@ -1,13 +1,15 @@
-"""From finer closes to coarser ones, for all grains alike: marking what must be built anew, and building it.
+"""From finer closes to coarser ones, for all grains alike: what moved at a bucket's end is folded, the rest built anew.
 
-There is one path. A tick, late data and a correction all mark the coarse buckets that they touch; `build_marked` takes
-the marks and builds those buckets from the finer grain, in the same transaction, and marks the next grain in turn. So
-what stands in a bucket follows from the finer rows alone, in whatever order they came. Where finer rows are no longer
-kept, what was built while they were stands.
+Closes that are written are noted (moves). `build_marked` goes through the grains from fine to coarse, in the same
+transaction: what moved at the end of a standing bucket is folded into it (folding), every other touched bucket is built
+from all of its finer rows, and so are those that were marked before. Both ways end in the same rows: what stands in a
+bucket follows from the finer rows alone, in whatever order they came. Where finer rows are no longer kept, what was
+built while they were stands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,54 +19,37 @@ from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES
-from cryptoflow.warehouse.merge import merge_statement
+from cryptoflow.warehouse.buckets import bucket_of, length_of
+from cryptoflow.warehouse.folding import FORMULA_VERSION, fold_moves
+from cryptoflow.warehouse.merge import merge_steps
+from cryptoflow.warehouse.moves import LAST_FIGURES, open_notes, span_column, span_columns, take_notes_away
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.velocity import mark_hours
 
-FORMULA_VERSION: Final = 1
 # The writers of closes take turns: each sees what the one before it wrote. The number is arbitrary.
 _LOCK_KEY: Final = 7_246_005
 # The grains from fine to coarse; each is built from an earlier one.
 COARSE_GRAINS: Final = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
-# A truncation for each grain, in UTC whatever the session's zone is; weeks start on Monday.
-_BUCKET: Final = {
-    Grain.HOUR: "date_bin('1 hour', {}, TIMESTAMPTZ '2000-01-01 00:00:00+00')",
-    Grain.DAY: "date_bin('1 day', {}, TIMESTAMPTZ '2000-01-01 00:00:00+00')",
-    Grain.WEEK: "date_bin('7 days', {}, TIMESTAMPTZ '2000-01-03 00:00:00+00')",
-    Grain.MONTH: "date_trunc('month', {}, 'UTC')",
-}
-_LAST_FIGURES: Final = (
-    "price_usd",
-    "market_cap_usd",
-    "volume_24h_usd",
-    "circulating_supply",
-    "total_supply",
-    "max_supply",
-    "market_cap_rank",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """How many buckets of a grain were built, and how many of them said something new."""
+    """How many buckets of a grain were folded or built, and how many of them said something new."""
 
     grain: Grain
     marked: int
     changed: int
 
 
-def mark_coarser(connection: Connection, grain: Grain, keys: list[tuple[datetime, int]]) -> None:
-    """Mark the coarse buckets that hold these buckets of the finer grain. A mark that is there already stays."""
-    if not keys:
-        return
-    buckets, assets = zip(*keys, strict=True)
-    for coarser in _built_from(grain):
-        connection.execute(_mark_statement(coarser), {"buckets": list(buckets), "assets": list(assets)})
-
-
 def build_marked(connection: Connection, *, recorded_at: datetime, most: int = 100_000) -> list[Built]:
-    """Take up to `most` marks of each grain, finest first, and build their buckets."""
-    return [_build_grain(connection, grain, recorded_at=recorded_at, most=most) for grain in COARSE_GRAINS]
+    """Bring every coarse bucket to what its finer rows say: those that moved in this transaction, and what is marked.
+
+    Of each grain, finest first, up to `most` buckets of either kind are built anew; the others stay marked.
+    """
+    built = [_build_grain(connection, grain, recorded_at=recorded_at, most=most) for grain in COARSE_GRAINS]
+    take_notes_away(connection)
+    return built
 
 
 def lock_closes(connection: Connection) -> datetime:
@@ -73,6 +58,7 @@ def lock_closes(connection: Connection) -> datetime:
     The instant is read after the lock is held, so that of two writers the later one has the later instant.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+    open_notes(connection)
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None
     instant: datetime = row[0]
@@ -94,7 +80,7 @@ def mark_range(connection: Connection, grain: Grain, *, start: datetime, end: da
             """
         ).format(
             grain=sql.Literal(grain.value),
-            bucket=sql.SQL(_BUCKET[grain].format("finer.bucket")),
+            bucket=bucket_of(grain, "finer.bucket"),
             finer=sql.Identifier(str(CLOSES[finer].schema), CLOSES[finer].name),
         ),
         {"start": start, "end": end},
@@ -120,24 +106,34 @@ def count_marks(connection: Connection) -> int:
     return int(row[0])
 
 
-def _built_from(grain: Grain) -> list[Grain]:
-    return [coarser for coarser in COARSE_GRAINS if CADENCES[coarser].built_from is grain]
-
-
 def _build_grain(connection: Connection, grain: Grain, *, recorded_at: datetime, most: int) -> Built:
     taken = connection.execute(_TAKE_MARKS, {"grain": grain.value, "most": most}).fetchall()
-    changed: list[tuple[datetime, int]] = []
-    ensure_partitions(connection, CLOSES[grain], {bucket for bucket, _ in taken})
-    for bucket, assets in _by_bucket(taken).items():
-        rows = connection.execute(
+    folded = fold_moves(connection, grain, marked=taken, recorded_at=recorded_at)
+    due = sorted(folded.left)
+    _mark(connection, grain, due[most:])
+    keys = {*due[:most], *taken}
+    changed = folded.changed
+    ensure_partitions(connection, CLOSES[grain], {bucket for bucket, _ in keys})
+    for bucket, assets in _by_bucket(keys).items():
+        row = connection.execute(
             _build_statement(grain), {"bucket": bucket, "assets": assets, "recorded_at": recorded_at}
-        )
-        changed += [(key, asset) for key, asset, _ in rows]
-    mark_coarser(connection, grain, changed)
-    return Built(grain=grain, marked=len(taken), changed=len(changed))
+        ).fetchone()
+        assert row is not None
+        changed += row[0]
+    if grain is Grain.HOUR:
+        # Velocity of what moved in this transaction is computed after it; that of hours built late is not.
+        mark_hours(connection, taken)
+    return Built(grain=grain, marked=folded.folded + len(keys), changed=changed)
 
 
-def _by_bucket(keys: list[tuple[datetime, int]]) -> dict[datetime, list[int]]:
+def _mark(connection: Connection, grain: Grain, keys: Sequence[tuple[datetime, int]]) -> None:
+    """Leave buckets for later. A mark that is there already stays."""
+    if keys:
+        buckets, assets = zip(*keys, strict=True)
+        connection.execute(_MARK, {"grain": grain.value, "buckets": list(buckets), "assets": list(assets)})
+
+
+def _by_bucket(keys: Iterable[tuple[datetime, int]]) -> dict[datetime, list[int]]:
     """One statement per bucket: the planner then knows the partitions, and its plan does not change with the data."""
     grouped: dict[datetime, list[int]] = {}
     for bucket, asset in sorted(keys):
@@ -145,45 +141,39 @@ def _by_bucket(keys: list[tuple[datetime, int]]) -> dict[datetime, list[int]]:
     return grouped
 
 
+_MARK: Final = """
+INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
+SELECT %(grain)s, touched.bucket, touched.asset_id
+FROM unnest(%(buckets)s::timestamptz[], %(assets)s::int[]) AS touched (bucket, asset_id)
+ON CONFLICT DO NOTHING
+"""
 # SKIP LOCKED: two who build at once share the marks instead of waiting for each other.
+# By place in the table: a join by key is at times planned as a search of the whole table for each mark.
 _TAKE_MARKS: Final = """
 DELETE FROM ops.dirty_buckets
-WHERE (grain, bucket, asset_id) IN (
-    SELECT grain, bucket, asset_id
+WHERE ctid = any(ARRAY(
+    SELECT ctid
     FROM ops.dirty_buckets
     WHERE grain = %(grain)s
     ORDER BY bucket, asset_id
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING bucket, asset_id
 """
 
 
 @cache
-def _mark_statement(coarser: Grain) -> sql.Composed:
-    return sql.SQL(
-        """
-        INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
-        SELECT DISTINCT {grain}, {bucket}, finer.asset_id
-        FROM unnest(%(buckets)s::timestamptz[], %(assets)s::int[]) AS finer (bucket, asset_id)
-        ORDER BY 2, 3
-        ON CONFLICT DO NOTHING
-        """
-    ).format(grain=sql.Literal(coarser.value), bucket=sql.SQL(_BUCKET[coarser].format("finer.bucket")))
-
-
-@cache
 def _build_statement(grain: Grain) -> sql.Composed:
-    """Build one bucket for the given assets from the finer grain, and merge it."""
+    """Build one bucket for the given assets from the finer grain, and merge it; returns how many rows changed."""
     finer_grain = CADENCES[grain].built_from
     assert finer_grain is not None
     finer = CLOSES[finer_grain]
-    length = sql.SQL(f"INTERVAL '1 {grain.value}'")
-    return sql.SQL(
-        """
+    return (
+        sql.SQL(
+            """
         WITH finer AS (
-            SELECT bucket, asset_id, {extremes}, {figures}
+            SELECT bucket, asset_id, {spans}, {figures}
             FROM {finer}
             WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length} AND asset_id = any(%(assets)s)
         ),
@@ -230,24 +220,26 @@ def _build_statement(grain: Grain) -> sql.Composed:
                 )
         ),
         """
-    ).format(
-        extremes=_extremes(finer_grain),
-        figures=_columns(_LAST_FIGURES),
-        finer=sql.Identifier(str(finer.schema), finer.name),
-        table=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
-        length=length,
-        last_figures=_columns(_LAST_FIGURES, prefix="closing"),
-        expected=_expected(grain, finer_grain),
-        version=sql.Literal(FORMULA_VERSION),
-    ) + merge_statement(CLOSES[grain])
-
-
-def _extremes(finer: Grain) -> sql.SQL:
-    if finer is Grain.MINUTE:
-        return sql.SQL(
-            "price_usd AS open_usd, price_usd AS high_usd, price_usd AS low_usd, bucket AS first_at, bucket AS last_at"
+        ).format(
+            spans=_spans(finer_grain),
+            figures=_columns(LAST_FIGURES),
+            finer=sql.Identifier(str(finer.schema), finer.name),
+            table=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
+            length=length_of(grain),
+            last_figures=_columns(LAST_FIGURES, prefix="closing"),
+            expected=_expected(grain, finer_grain),
+            version=sql.Literal(FORMULA_VERSION),
         )
-    return sql.SQL("open_usd, high_usd, low_usd, first_at, last_at")
+        + merge_steps(CLOSES[grain])
+        + sql.SQL("SELECT count(*) FROM merged")
+    )
+
+
+def _spans(finer: Grain) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(sql.Identifier(span_column(finer, name)), sql.Identifier(name))
+        for name in span_columns()
+    )
 
 
 def _expected(grain: Grain, finer: Grain) -> sql.SQL:

@@ -17,7 +17,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from psycopg import sql
 
+from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import hard_rule
+from cryptoflow.warehouse.copying import copy_rows
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
@@ -34,13 +36,7 @@ def stage_rows(connection: Connection, table: sa.Table, rows: Iterable[Sequence[
     connection.execute(_create_stage(table))
     # A batch before this one in the same transaction has left its rows.
     connection.execute(sql.SQL("TRUNCATE {}").format(stage_of(table)))
-    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(stage_of(table), _list(names))
-    staged = 0
-    with connection.cursor() as cursor, cursor.copy(copy) as stream:
-        for row in rows:
-            stream.write_row(row)
-            staged += 1
-    return staged
+    return copy_rows(connection, stage_of(table), [table.columns[name] for name in names], rows)
 
 
 def refuse_staged(
@@ -61,10 +57,20 @@ def merge_staged(
 
     `newest` orders rows of one key (SQL after ORDER BY): of those that came in one batch, the first counts.
     """
-    clock = next(iter(table.primary_key)).name
-    instants = connection.execute(sql.SQL("SELECT DISTINCT {} FROM {}").format(sql.Identifier(clock), stage_of(table)))
-    ensure_partitions(connection, table, {instant for (instant,) in instants})
+    ensure_partitions(connection, table, _staged_periods(connection, table))
     return [tuple(key) for *key, _ in connection.execute(_merge_statement(table, newest), {"recorded_at": recorded_at})]
+
+
+def _staged_periods(connection: Connection, table: sa.Table) -> set[datetime]:
+    """An instant of each partition that the stage needs."""
+    period = contract_of(table).partition
+    if period is None:
+        return set()
+    clock = sql.Identifier(str(contract_of(table).clock))
+    rows = connection.execute(
+        sql.SQL("SELECT DISTINCT date_trunc({}, {}, 'UTC') FROM {}").format(sql.Literal(period), clock, stage_of(table))
+    )
+    return {start for (start,) in rows}
 
 
 def stage_of(table: sa.Table) -> sql.Identifier:

@@ -63,6 +63,12 @@ def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_
     return Moved(rows=moved + marked.changed, hours_waiting=count_marked(connection))
 
 
+def mark_hours(connection: Connection, hours: Collection[Key]) -> None:
+    """Mark what follows from hour closes that were built by themselves, later than their minutes were written."""
+    if hours:
+        _mark(connection, list(hours), newest=_newest_minute(connection))
+
+
 def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) -> Computed:
     """Take up to `most` marked hours, the newest first, and compute their rows."""
     taken = connection.execute(statement("ops/take_velocity_marks"), {"grain": MARK, "most": most}).fetchall()
@@ -81,9 +87,10 @@ def count_marked(connection: Connection) -> int:
 
 
 def _newest_minute(connection: Connection) -> datetime:
+    """The newest minute of all; long ago when there is none."""
     row = connection.execute("SELECT max(bucket) FROM market.minute_close").fetchone()
     assert row is not None
-    newest: datetime = row[0]
+    newest: datetime = row[0] or _NEVER
     return newest.astimezone(UTC)
 
 

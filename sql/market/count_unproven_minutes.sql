@@ -67,7 +67,7 @@ SELECT
         SELECT count(*)
         FROM ops.dirty_buckets
         WHERE
-            grain = 'hour'
+            grain IN ('hour', 'velocity')
             AND bucket >= %(starts)s
             AND bucket < %(ends)s
     ) AS hours_to_build;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptoflow.warehouse.migration_files import apply
 
 revision = "0011_last_samples"
-down_revision = "0005_market_history"
+down_revision = "0007_archives"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,41 @@
+"""How long each table keeps its rows, as its contract says: for documents, and for who asks in SQL.
+
+What does not belong here: letting go (retention, forgetting).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from cryptoflow.contracts import contract_of, contracts
+from cryptoflow.contracts.keeping import retention_policies
+
+Policy = dict[str, str | int | bool | None]
+
+
+def policies() -> list[Policy]:
+    """A row of ops.retention_policies for every table, by name."""
+    return [_policy(table) for table in sorted(contracts(), key=str)]
+
+
+def record_policies(connection: sa.Connection) -> None:
+    """Bring ops.retention_policies to the contracts; does nothing where migrations have not come so far."""
+    if not connection.scalar(sa.text("SELECT to_regclass('ops.retention_policies') IS NOT NULL")):
+        return
+    told = connection.execute(sa.select(retention_policies).order_by(retention_policies.c.table_name)).mappings()
+    if [dict(row) for row in told] != policies():
+        connection.execute(sa.delete(retention_policies))
+        connection.execute(sa.insert(retention_policies), policies())
+
+
+def _policy(table: sa.Table) -> Policy:
+    contract = contract_of(table)
+    retention = contract.retention
+    return {
+        "table_name": str(table),
+        "clock": contract.clock,
+        "days_kept": retention.days,
+        "setting": retention.setting,
+        "is_archived": retention.archive,
+        "drop_unit": None if retention.days is None else contract.partition or "row",
+    }
