@@ -29,6 +29,7 @@ CUSTOMARY = {
     "api_usage_stats": "id date total_calls successful_calls failed_calls rate_limited_calls average_response_time"
     " peak_calls_per_minute created_at updated_at",
     "schema_migrations": "version applied_at",
+    "retention_policy": "table_name clock days_kept setting is_archived drop_unit",
     "minute_close": f"coin_id minute_ts {CLOSE_COLUMNS}",
     "hourly_close": f"coin_id hour_ts {CLOSE_COLUMNS}",
     "daily_close": f"coin_id day_ts {CLOSE_COLUMNS}",
