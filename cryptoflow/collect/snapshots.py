@@ -109,6 +109,34 @@ def write_answers(
 ) -> SnapshotReport:
     """Write what the providers answered, and close its slot and collections, in the caller's transaction."""
     answered = [(asking.provider, asking.answered) for asking in askings if asking.answered]
+    stored = store_answers(connection, answered, slot=slot, run_id=run_id)
+    for asking in askings:
+        broken = stored.written.refused_by.get(asking.provider, 0)
+        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size, broken=broken))
+        close_collection(connection, asking.collection, _outcome_of(asking, broken=broken))
+    return SnapshotReport(
+        slot=slot,
+        written=stored.written,
+        refused=stored.refused,
+        new_assets=stored.new_assets,
+        calls=sum(asking.tally.calls for asking in askings),
+        errors=[str(asking.error) for asking in askings if asking.error],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What answers became: rows, rows refused, and assets that nobody knew before."""
+
+    written: Written
+    refused: int
+    new_assets: int
+
+
+def store_answers(
+    connection: Connection, answered: Sequence[tuple[str, SnapshotAnswer]], *, slot: datetime, run_id: str | None
+) -> Stored:
+    """Identity, stage, check, merge, roll up, quarantine: all but the accounts of the collection."""
     keys = assets.ids_by_key(connection)
     new_assets = 0
     for provider, answer in answered:
@@ -124,18 +152,7 @@ def write_answers(
     written = store_snapshots(connection, snapshots)
     refused = [replace(row, run_id=run_id) for _, answer in answered for row in answer.refused]
     quarantine(connection, refused)
-    for asking in askings:
-        broken = written.refused_by.get(asking.provider, 0)
-        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size, broken=broken))
-        close_collection(connection, asking.collection, _outcome_of(asking, broken=broken))
-    return SnapshotReport(
-        slot=slot,
-        written=written,
-        refused=len(refused) + written.refused,
-        new_assets=new_assets,
-        calls=sum(asking.tally.calls for asking in askings),
-        errors=[str(asking.error) for asking in askings if asking.error],
-    )
+    return Stored(written=written, refused=len(refused) + written.refused, new_assets=new_assets)
 
 
 def _introduce(connection: Connection, provider: str, unknown: Sequence[Figures]) -> int:

@@ -32,6 +32,7 @@ class ProviderCall:
     payload_sha256: bytes | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     run_id: str | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from cryptoflow.warehouse.archives import (
     verify_archive,
     write_archive,
 )
+from cryptoflow.warehouse.locks import work_lock
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.statements import statement
@@ -102,10 +103,14 @@ def retain(database_url: str, *, now: datetime, folder: Path, on_day: Callable[[
     Days that stay say why in `kept_because`; all the others are gone.
     """
     ended = []
-    for candidate in expired_days(database_url, now=now):
-        if on_day:
-            on_day(candidate)
-        ended.append(candidate if candidate.kept_because else _let_go(database_url, candidate, now=now, folder=folder))
+    # Two who write the same file would spoil it.
+    with work_lock(database_url, "letting go of days"):
+        for candidate in expired_days(database_url, now=now):
+            if on_day:
+                on_day(candidate)
+            ended.append(
+                candidate if candidate.kept_because else _let_go(database_url, candidate, now=now, folder=folder)
+            )
     return ended
 
 

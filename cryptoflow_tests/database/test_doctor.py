@@ -25,6 +25,7 @@ from cryptoflow.sources.breaker import Circuit, breaker_key
 from cryptoflow.sources.ledger import ProviderCall
 from cryptoflow.sources.providers import provider_from_settings
 from cryptoflow.warehouse import migrations
+from cryptoflow.warehouse.ahead import make_partitions_ahead
 from cryptoflow.warehouse.collections import Outcome, close_collection, open_collection
 from cryptoflow.warehouse.migrations import migrate_down
 from cryptoflow.warehouse.pool import transaction
@@ -45,6 +46,7 @@ def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str)
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
     Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
     collect(database_url, Outcome(status="completed", processed=5))
+    make_partitions_ahead(database_url, now=datetime.now(UTC))
     return database_url
 
 
@@ -86,6 +88,7 @@ def test_servers_that_are_well(servers: str) -> None:
         "cache": ["ok"],
         "workers": ["ok"],
         "providers": ["ok"],
+        "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]
