@@ -173,14 +173,15 @@ def _mark_statement(coarser: Grain) -> sql.Composed:
     ).format(grain=sql.Literal(coarser.value), bucket=sql.SQL(_BUCKET[coarser].format("finer.bucket")))
 
 
+# Bytes, because a composed statement is put together anew at every execution: thousands of times in a backfill.
 @cache
-def _build_statement(grain: Grain) -> sql.Composed:
+def _build_statement(grain: Grain) -> bytes:
     """Build one bucket for the given assets from the finer grain, and merge it."""
     finer_grain = CADENCES[grain].built_from
     assert finer_grain is not None
     finer = CLOSES[finer_grain]
     length = sql.SQL(f"INTERVAL '1 {grain.value}'")
-    return sql.SQL(
+    build = sql.SQL(
         """
         WITH finer AS (
             SELECT bucket, asset_id, {extremes}, {figures}
@@ -239,7 +240,8 @@ def _build_statement(grain: Grain) -> sql.Composed:
         last_figures=_columns(_LAST_FIGURES, prefix="closing"),
         expected=_expected(grain, finer_grain),
         version=sql.Literal(FORMULA_VERSION),
-    ) + merge_statement(CLOSES[grain])
+    )
+    return (build + merge_statement(CLOSES[grain])).as_bytes()
 
 
 def _extremes(finer: Grain) -> sql.SQL:
