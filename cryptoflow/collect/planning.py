@@ -93,6 +93,7 @@ def _allowance(provider: Provider, ledger: CallLedger, *, now: datetime) -> Allo
         calls_per_minute=round(provider.rate_per_window * 60 / provider.window_seconds),
         units_per_period=provider.per_month,
         used_units=used.calls if provider.unit == "calls" else used.credits,
+        from_reserve=used.from_reserve,
         period_end=start_of_next_month(month),
         rows_per_call=paging.rows_per_call,
         unit=provider.unit,

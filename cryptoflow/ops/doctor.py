@@ -17,6 +17,7 @@ import redis
 from psycopg.rows import TupleRow
 
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
+from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.partitions import look_at_partitions
 from cryptoflow.runtime.external import check_database, check_redis, open_connection
 from cryptoflow.runtime.heartbeat import living_workers
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("providers", lambda: look_at_providers(settings, endpoints)),
         ("partitions", lambda: look_at_partitions(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
+        ("history", lambda: look_at_history(endpoints)),
     )
     for subject, look in looks:
         with looking_at(subject, findings):
@@ -229,6 +231,11 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
         else ok(f"{dataset} from {provider}", f"{status}, started {start:%Y-%m-%d %H:%M:%S} UTC")
         for dataset, provider, status, start, error in rows
     ]
+
+
+def look_at_history(endpoints: Endpoints | None) -> list[Finding]:
+    """Whether history waits, and for what."""
+    return findings_of_history(_rows(endpoints, "ops/select_newest_history")) if endpoints else []
 
 
 def _rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:

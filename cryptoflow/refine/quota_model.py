@@ -31,6 +31,8 @@ class Allowance:
     """What refusals left of the rate, 0 to 1."""
     silent_until: datetime | None = None
     """The provider said that nothing is answered before."""
+    from_reserve: int = 0
+    """Of the used units, those that the reserve is there for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

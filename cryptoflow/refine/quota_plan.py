@@ -216,6 +216,7 @@ def _in_force(allowance: Allowance, *, now: datetime) -> Allowance:
         calls_per_minute=max(allowance.calls_per_minute, 0),
         units_per_period=None if allowance.units_per_period is None else max(allowance.units_per_period, 0),
         used_units=0 if is_over else max(allowance.used_units, 0),
+        from_reserve=0 if is_over else max(allowance.from_reserve, 0),
         period_end=now + LONGEST_PERIOD if is_over else allowance.period_end,
         rows_per_call=max(allowance.rows_per_call, 1),
         rows_per_unit=None if allowance.rows_per_unit is None else max(allowance.rows_per_unit, 1),
@@ -226,7 +227,10 @@ def _in_force(allowance: Allowance, *, now: datetime) -> Allowance:
 def _spendable(allowance: Allowance, *, share: Decimal) -> int | None:
     if allowance.units_per_period is None:
         return None
-    return max(floor(allowance.units_per_period * Fraction(share)) - allowance.used_units, 0)
+    plannable = floor(allowance.units_per_period * Fraction(share))
+    # What the reserve paid for does not slow the plan down, as far as the reserve goes.
+    paid_by_reserve = min(allowance.from_reserve, allowance.used_units, allowance.units_per_period - plannable)
+    return max(plannable - allowance.used_units + paid_by_reserve, 0)
 
 
 def _silence(

@@ -18,6 +18,7 @@ from types import FrameType
 import msgspec
 
 from cryptoflow.errors import CryptoflowError, PermanentError
+from cryptoflow.runtime.first_hour import FirstHourWatch
 from cryptoflow.runtime.home import Endpoints, FileLock, Home, lock_home
 from cryptoflow.runtime.leftovers import stop_leftovers
 from cryptoflow.runtime.parts import Plan, plan_platform, platform_members
@@ -45,16 +46,19 @@ class _Publisher:
     view: View
     detached: bool
     started_at: str
+    watch: FirstHourWatch
     _welcomed: bool = False
 
     def __call__(self, supervisor: Supervisor) -> None:
         self.view.show(supervisor.statuses())
+        self.view.show_history(self.watch.latest)
         endpoints = endpoints_of(self.plan, supervisor, started_at=self.started_at)
         # As with the status file: a disk that is full for a while must not take the parts down.
         with contextlib.suppress(PermanentError):
             self.plan.home.write_endpoints(endpoints)
         if not self._welcomed and supervisor.is_all_well():
             self._welcomed = True
+            self.watch.start()
             self.view.say(welcome(endpoints, home=str(self.plan.home.path), detached=self.detached))
 
 
@@ -66,9 +70,12 @@ def run_platform(settings: Settings, *, demo: bool, view: View, detached: bool =
     try:
         _clear_the_way(home, view)
         plan = plan_platform(settings, home, demo=demo)
-        publisher = _Publisher(plan, view, detached, started_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        watch = FirstHourWatch(plan.database_url, most=settings.universe_size)
+        publisher = _Publisher(
+            plan, view, detached, started_at=datetime.now(UTC).isoformat(timespec="seconds"), watch=watch
+        )
         supervisor = Supervisor(home, platform_members(plan), pid=os.getpid(), on_change=publisher)
-        with stopped_by_signals(supervisor), view:
+        with stopped_by_signals(supervisor), contextlib.closing(watch), view:
             supervisor.run()
         view.say("cryptoflow is stopped.")
     finally:

@@ -303,6 +303,7 @@ def open_client(
     ledger: CallLedger,
     payloads: PayloadStore,
     redis: Redis | None = None,
+    bounds: HttpBounds | None = None,
     run_id: str | None = None,
 ) -> ProviderClient:
     """The client of a provider as the settings have it; use it as `async with open_client(...) as client`."""
@@ -311,7 +312,7 @@ def open_client(
         ledger=ledger,
         payloads=payloads,
         redis=redis,
-        bounds=bounds_from_settings(settings),
+        bounds=bounds or bounds_from_settings(settings),
         contact=settings.contact,
         run_id=run_id,
     )

@@ -41,6 +41,8 @@ class Usage:
 
     calls: int
     credits: int
+    from_reserve: int = 0
+    """Calls that no plan of ticks made: they are taken from the reserve of the quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

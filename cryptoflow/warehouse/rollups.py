@@ -163,13 +163,14 @@ RETURNING bucket, asset_id
 """
 
 
+# Bytes, because a composed statement is put together anew at every execution: thousands of times in a backfill.
 @cache
-def _build_statement(grain: Grain) -> sql.Composed:
+def _build_statement(grain: Grain) -> bytes:
     """Build one bucket for the given assets from the finer grain, and merge it; returns how many rows changed."""
     finer_grain = CADENCES[grain].built_from
     assert finer_grain is not None
     finer = CLOSES[finer_grain]
-    return (
+    statement = (
         sql.SQL(
             """
         WITH finer AS (
@@ -233,6 +234,7 @@ def _build_statement(grain: Grain) -> sql.Composed:
         + merge_steps(CLOSES[grain])
         + sql.SQL("SELECT count(*) FROM merged")
     )
+    return statement.as_bytes()
 
 
 def _spans(finer: Grain) -> sql.Composed:

@@ -51,6 +51,12 @@ def close_slot(
         )
 
 
+def close_slots(connection: Connection, slots: Sequence[Slot]) -> None:
+    """Say what became of many slots at once."""
+    with connection.cursor() as cursor:
+        cursor.executemany(statement("ops/close_slot"), [asdict(slot) for slot in slots])
+
+
 def providers_observed(database_url: str, *, dataset: str, providers: Sequence[str]) -> set[str]:
     """Those of the providers that ever answered for the dataset."""
     with transaction(database_url) as connection:

@@ -38,4 +38,4 @@ class PostgresLedger:
         with transaction(self.database_url) as connection:
             row = connection.execute(statement("ops/sum_usage"), {"provider": provider, "since": day}).fetchone()
         assert row is not None
-        return Usage(calls=row[0], credits=row[1])
+        return Usage(calls=row[0], credits=row[1], from_reserve=row[2])

@@ -360,19 +360,19 @@ def _figures() -> str:
 
 
 @cache
-def tail_statement() -> sql.Composed:
+def tail_statement() -> bytes:
     """Parameters: assets, froms (first minute of each), low, high (first and last minute of all, in one day),
     kept_until, recorded_at."""
     return _composed(_tail_windows())
 
 
 @cache
-def hours_statement() -> sql.Composed:
+def hours_statement() -> bytes:
     """Parameters: hours, assets (pairs), low, high (start of the first and end of the last, in one day), kept_until,
     recorded_at."""
     return _composed(_hours_windows())
 
 
-def _composed(windows: str) -> sql.Composed:
+def _composed(windows: str) -> bytes:
     # The texts are put together from names and numbers of this module alone.
-    return sql.SQL(f"WITH windows AS MATERIALIZED ({windows}), {_figures()}") + merge_statement(velocity)
+    return (sql.SQL(f"WITH windows AS MATERIALIZED ({windows}), {_figures()}") + merge_statement(velocity)).as_bytes()
