@@ -52,7 +52,7 @@ class Explanation:
 def explain_close(connection: Connection, grain: Grain, *, slug: str, instant: datetime) -> Explanation:
     """The close of the bucket that holds the instant, and where it comes from."""
     table, bucket = CLOSES[grain], bucket_start(instant, grain)
-    key = {"asset_id": _asset(connection, slug), "bucket": bucket}
+    key = {"asset_id": asset_of_slug(connection, slug), "bucket": bucket}
     close = _current(connection, table, key)
     if close is None:
         raise _absent(connection, grain, slug=slug, bucket=bucket)
@@ -77,7 +77,8 @@ def formula_of(grain: Grain, version: int) -> str:
     return formulas[version]
 
 
-def _asset(connection: Connection, slug: str) -> int:
+def asset_of_slug(connection: Connection, slug: str) -> int:
+    """The asset of a slug, or an error that names those most like it."""
     known: dict[str, int] = dict(connection.execute(statement("market/select_slugs")).fetchall())
     if slug in known:
         return known[slug]

@@ -8,6 +8,7 @@ What does not belong here: asking providers (collect), what a coarse close is (r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +21,12 @@ from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import market_snapshots, minute_close
+from cryptoflow.warehouse.last_samples import keep_last_samples
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes, mark_coarser
-from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
+from cryptoflow.warehouse.staging import Refusal, merge_staged, stage_rows, take_refused
 from cryptoflow.warehouse.statements import statement
 
 # Where fewer than three sources speak, the earlier of these is believed.
@@ -66,6 +68,7 @@ class Written:
     stored: int
     minutes: int
     built: Sequence[Built]
+    refusals: Sequence[Refusal] = ()
 
     @property
     def refused(self) -> int:
@@ -78,16 +81,18 @@ def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Wr
     recorded_at = lock_closes(connection)
     figures = attrgetter(*written_columns(market_snapshots))
     received = stage_rows(connection, market_snapshots, map(figures, snapshots))
-    refused = refuse_staged(connection, market_snapshots, rules=_RULES)
+    refusals = take_refused(connection, market_snapshots, rules=_RULES)
     # Of a sample that came twice in one batch, the one fetched last counts.
     keys = merge_staged(
         connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
     )
+    keep_last_samples(connection)
     stored = [(observed_at, asset) for observed_at, _, asset in keys]
     minutes = close_minutes(connection, _minutes_of(stored), recorded_at=recorded_at)
     return Written(
         received=received,
-        refused_by=refused,
+        refused_by=Counter(row.provider for row in refusals),
+        refusals=refusals,
         stored=len(stored),
         minutes=len(minutes),
         built=build_marked(connection, recorded_at=recorded_at),

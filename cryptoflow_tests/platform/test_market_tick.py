@@ -271,7 +271,8 @@ def test_figures_from_the_future_are_refused_and_their_feed_is_down(bench: Bench
     bench.break_provider("clock_skew", "coingecko", amount=time.time() - bench.world.clock.now() + 3600)
     report = bench.tick()
     assert bench.slots()["coingecko"] == (
-        "feed_down", 0, bench.whole, f"No row of the answer could be stored; {bench.whole} were refused.",
+        "feed_down", 0, bench.whole,
+        f"No row of the answer could be stored; {bench.whole} were refused (observed_before_fetched {bench.whole}).",
     )  # fmt: skip
     assert report.refused == bench.whole
     assert bench.rows("SELECT DISTINCT rule FROM ops.quarantine") == [("observed_before_fetched",)]

@@ -1,0 +1,26 @@
+-- Purpose: the newest bucket of each close.
+-- Reads: the closes. Writes: nothing.
+SELECT
+    'minute' AS grain,
+    max(bucket) AS newest
+FROM market.minute_close
+UNION ALL
+SELECT
+    'hour' AS grain,
+    max(bucket) AS newest
+FROM market.hourly_close
+UNION ALL
+SELECT
+    'day' AS grain,
+    max(bucket) AS newest
+FROM market.daily_close
+UNION ALL
+SELECT
+    'week' AS grain,
+    max(bucket) AS newest
+FROM market.weekly_close
+UNION ALL
+SELECT
+    'month' AS grain,
+    max(bucket) AS newest
+FROM market.monthly_close;
