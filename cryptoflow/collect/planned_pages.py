@@ -21,19 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOutcome:
-    """What came of one call: an error, or how many rows, and how many of them were on no page before it."""
+    """What came of one call: an error, or rows."""
 
     call: PlannedCall
     error: CryptoflowError | None = None
     rows: int = 0
-    new_rows: int = 0
     bad_rows: tuple[str, ...] = ()
     """The texts of the rows that could not be read."""
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether it only held what another page held."""
-        return self.rows > 0 and self.new_rows == 0
+    is_repeated: bool = False
+    """Whether another page held all of its rows: one of the two is not what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +56,22 @@ async def fetch_planned(
         raise failures[0]
     rows: dict[Hashable, tuple[T, RawAnswer]] = {}
     repeated: dict[Hashable, None] = {}
-    outcomes: list[PageOutcome] = []
-    for call, page in zip(calls, results, strict=True):
-        if isinstance(page, CryptoflowError):
-            outcomes.append(PageOutcome(call=call, error=page))
-            continue
-        before = len(rows)
+    for page in pages:
         for row in page.rows.good:
             if key(row) in rows:
                 repeated[key(row)] = None
             rows.setdefault(key(row), (row, page.answer))
-        bad = tuple(one.raw for one in page.rows.bad)
-        outcomes.append(PageOutcome(call=call, rows=page.size, new_rows=len(rows) - before + len(bad), bad_rows=bad))
+    outcomes = [
+        PageOutcome(call=call, error=page)
+        if isinstance(page, CryptoflowError)
+        else PageOutcome(
+            call=call,
+            rows=page.size,
+            bad_rows=tuple(one.raw for one in page.rows.bad),
+            is_repeated=_is_repeated(page, pages, key),
+        )
+        for call, page in zip(calls, results, strict=True)
+    ]
     asked = sum(call.row_count for call in calls)
     return PlannedPages(
         rows=tuple(rows.values()),
@@ -90,6 +90,12 @@ async def fetch_planned(
             "missing_rows": max(0, asked - len(rows)),
         },
     )
+
+
+def _is_repeated(page: Page[T], pages: Sequence[Page[T]], key: Callable[[T], Hashable]) -> bool:
+    ids = {key(row) for row in page.rows.good}
+    others = (other for other in pages if other is not page)
+    return bool(ids) and any(ids <= {key(row) for row in other.rows.good} for other in others)
 
 
 def _ranks(call: PlannedCall) -> str:

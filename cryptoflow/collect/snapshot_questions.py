@@ -116,7 +116,7 @@ def asked_ranks(outcome: PageOutcome, *, row_count: int) -> AskedRanks:
     elif not outcome.rows:
         reason = "Its page came empty."
     elif outcome.is_repeated:
-        reason = "Its page came with the rows of another page."
+        reason = "Its page and another came with the same rows."
     elif unnamed:
         reason = f"It may be one of the {unnamed} rows of its page that could not be read."
     else:

@@ -23,7 +23,7 @@ from cryptoflow.warehouse.slots import (
     close_slot,
     count_due,
     multirange_of,
-    tell_absent,
+    record_absent,
 )
 
 
@@ -55,7 +55,7 @@ def close_asked(
     asked = asking.answered.asked if asking.answered else ()
     absent = 0
     if state == "observed":
-        absent = tell_absent(
+        absent = record_absent(
             connection,
             dataset=DATASET,
             provider=asking.provider,

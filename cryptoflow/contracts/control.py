@@ -24,7 +24,9 @@ provider_allowances: Final = table(
     ),
     column("provider", sa.Text(), "Who was asked.", primary_key=True),
     column("account", sa.Text(), "Whose account: a mark of address, plan and key that holds no secret."),
-    column("calls_per_minute", sa.Integer(), "Calls that a minute may hold.", unit="calls", minimum=0, nullable=True),
+    column(
+        "calls_per_minute", sa.BigInteger(), "Calls that a minute may hold.", unit="calls", minimum=0, nullable=True
+    ),
     column("units_per_period", sa.BigInteger(), "Calls or credits of a month.", minimum=0, nullable=True),
     column(
         "units_per_day", sa.BigInteger(), "Calls or credits of a day; NULL: no daily limit.", minimum=0, nullable=True

@@ -100,7 +100,7 @@ def _page_troubles(provider: str, at: str, details: Mapping[str, Any]) -> Iterat
     for name, words in (
         ("failed_pages", "pages failed"),
         ("empty_pages", "pages came empty"),
-        ("repeated_pages", "pages came with the rows of others"),
+        ("repeated_pages", "pages came with the same rows"),
     ):
         # A page beyond the end of the list is empty, and nothing is missing from it.
         if (pages := details.get(name)) and not (name == "empty_pages" and not details.get("absent")):

@@ -52,7 +52,7 @@ def close_slot(connection: Connection, slot: Slot) -> None:
     connection.execute(statement("ops/close_slot"), asdict(slot))
 
 
-def tell_absent(
+def record_absent(
     connection: Connection,
     *,
     dataset: str,
@@ -68,7 +68,7 @@ def tell_absent(
     before the slot is closed. Returns how many assets were due and did not come.
     """
     row = connection.execute(
-        statement("ops/tell_absent"),
+        statement("ops/record_absent"),
         {
             "dataset": dataset,
             "provider": provider,

@@ -1,5 +1,6 @@
 -- Purpose: the newest bucket of each close.
--- Reads: the closes. Writes: nothing.
+-- Reads: market.minute_close, market.hourly_close, market.daily_close, market.weekly_close, market.monthly_close.
+-- Writes: nothing.
 SELECT
     'minute' AS grain,
     max(bucket) AS newest

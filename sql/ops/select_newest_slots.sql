@@ -1,6 +1,6 @@
 -- Purpose: the newest slot of each provider in which it was due, and its newest slot that was observed.
 -- Parameters: dataset.
--- Reads: ops.slots. Writes: nothing.
+-- Reads: ops.slots, ops.collection_status. Writes: nothing.
 WITH providers AS (
     SELECT DISTINCT slots.provider
     FROM ops.slots AS slots

@@ -4,7 +4,7 @@
 CREATE TABLE ops.provider_allowances (
     provider TEXT NOT NULL,
     account TEXT NOT NULL,
-    calls_per_minute INTEGER,
+    calls_per_minute BIGINT,
     units_per_period BIGINT,
     units_per_day BIGINT,
     used_units BIGINT,

@@ -1,7 +1,7 @@
--- Purpose: say which assets were due in a slot that is being observed and are not in it, each with state and reason.
--- Parameters: dataset, provider, slot; first_ranks, last_ranks, states, reasons: the stretches of the ranking that
--- were asked, and what absence from them means; refused, refusals: assets whose rows were refused, and why; came:
--- assets that are stored.
+-- Purpose: record which assets were due in a slot that is being observed and are not in it, each with state and reason.
+-- Parameters: dataset, provider, slot, first_ranks, last_ranks, states, reasons, refused, refusals, came.
+-- The stretches of the ranking that were asked, and what absence from each means; assets whose rows were refused, and
+-- why; assets that are stored.
 -- Reads: ops.last_samples, ops.slots. Writes: ops.slot_exceptions, ops.last_samples.
 -- Idempotent: the asset in the slot is the key; what came is no exception any more; a slot that was observed before
 -- gets no new ones. An asset that its page no longer has is told once: its rank is unknown until it is seen again.
