@@ -52,7 +52,9 @@ def market(
     depths = depths_of(days)
     with database_for_command(settings) as endpoints:
         settings = settings.model_copy(update={"simulator_url": endpoints.simulator_url or settings.simulator_url})
-        plan = plan_history(settings, endpoints.database_url, now=datetime.now(UTC), depths=depths, top=top)
+        plan = plan_history(
+            settings, endpoints.database_url, endpoints.redis_url, now=datetime.now(UTC), depths=depths, top=top
+        )
         if not json:
             _say_plan(plan)
         console = Console(stderr=True)

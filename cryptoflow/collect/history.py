@@ -101,10 +101,16 @@ class HistoryReport:
 
 
 def plan_history(
-    settings: Settings, database_url: str, *, now: datetime, depths: Sequence[int] = FIRST_DAYS, top: int | None = None
+    settings: Settings,
+    database_url: str,
+    redis_url: str | None,
+    *,
+    now: datetime,
+    depths: Sequence[int] = FIRST_DAYS,
+    top: int | None = None,
 ) -> HistoryPlan:
     """Everything that is to be asked now. `top` asks for the largest assets only; slots are told of all of them."""
-    plan = current_plan(settings, PostgresLedger(database_url), now=now)
+    plan = current_plan(settings, database_url, redis_url, now=now).plan
     gaps = _gaps(database_url, now=now)
     with transaction(database_url) as connection:
         assets = ranked_keys(connection, provider=PROVIDER, most=settings.universe_size)
@@ -141,7 +147,7 @@ def collect_history(
     """Ask for history for at most so many seconds. Raises when nothing was answered and no waiting would help."""
     settle_world(database_url, "simulated" if settings.simulator_url else "real")
     with dataset_lock(database_url, DATASET, wait_seconds=wait_seconds):
-        plan = plan_history(settings, database_url, now=now, depths=depths, top=top)
+        plan = plan_history(settings, database_url, redis_url, now=now, depths=depths, top=top)
         if not plan.requests:
             told = _tell(database_url, plan, now=now, collection_id=None)
             return _report(settings, database_url, plan, None, told=told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import Grain
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, table
@@ -65,6 +66,7 @@ slots: Final = table(
     column("assets_refused", sa.Integer(), "Rows that went to quarantine.", minimum=0),
     column("collection_id", sa.BigInteger(), "Collection that closed it, as in ops.collection_status.", nullable=True),
     column("closed_at", sa.DateTime(timezone=True), "When its state was last said.", server_default=sa.func.now()),
+    column("ranks_asked", pg.INT4MULTIRANGE(), "Ranks that were asked; NULL: not asked by rank.", nullable=True),
     schema="ops",
 )
 

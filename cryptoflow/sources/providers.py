@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -42,6 +43,8 @@ class Provider:
     per_month: int | None = None
     unit: Literal["calls", "credits"] = "calls"
     """What `per_month` counts."""
+    period_end: datetime | None = None
+    """When `per_month` begins anew, where the provider told; None: with the calendar month."""
     key_header: str | None = None
     key: SecretStr | None = None
     needs_key: bool = False

@@ -90,6 +90,7 @@ def test_servers_that_are_well(servers: str) -> None:
         "providers": ["ok"],
         "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
+        "quota of coingecko": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]
     assert "worker-1@here" in found["workers"][0]["what"]
