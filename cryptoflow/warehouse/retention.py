@@ -241,9 +241,11 @@ def _proven(connection: Connection, day: Day) -> Day:
     ).fetchone()
     assert row is not None
     samples, hours, marks = row
+    # Hours whose minutes were let go stand, whatever comes after; that goes into an archive of its own.
+    went_before = bool(known_archives(connection, str(minute_close), day.day))
     reasons = [
         f"{samples} samples are in no minute's close" if samples else "",
-        f"{hours} hours do not hold their minutes" if hours else "",
+        f"{hours} hours do not hold their minutes" if hours and not went_before else "",
         f"{marks} hours wait to be built" if marks else "",
     ]
     return replace(day, kept_because="; ".join(reason for reason in reasons if reason) or None)

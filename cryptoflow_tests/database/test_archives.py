@@ -159,7 +159,9 @@ def test_what_came_back_stays_when_its_file_is_lost(filled: str, tmp_path: Path)
 
 def test_rows_that_came_after_a_day_was_gone_have_a_file_of_their_own(filled: str, tmp_path: Path) -> None:
     let_go(filled, tmp_path)
-    store(filled, sample(OLD + timedelta(minutes=5), "7", asset_id=3))
+    hour = held(filled, "market.hourly_close")
+    store(filled, sample(OLD + timedelta(minutes=5), "7"))
+    assert held(filled, "market.hourly_close") == hour, "what was built while its minutes were there stands"
     with pytest.raises(UsageError, match="holds 1 rows of 2026-11-10 that are not from the archive"):
         restore_day(filled, RAW, DAY, folder=tmp_path)
     assert [day.day for day in let_go(filled, tmp_path)] == [DAY]

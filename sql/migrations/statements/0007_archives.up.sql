@@ -9,6 +9,7 @@ CREATE TABLE ops.retention_policies (
     setting TEXT,
     is_archived BOOLEAN NOT NULL,
     drop_unit TEXT,
+    written_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_retention_policies PRIMARY KEY (table_name),
     CONSTRAINT ck_retention_policies_days_kept CHECK (days_kept >= 1),
     CONSTRAINT ck_retention_policies_drop_unit CHECK (drop_unit IN ('row', 'day', 'month', 'year'))
@@ -21,6 +22,7 @@ COMMENT ON COLUMN ops.retention_policies.days_kept IS 'Days after the clock; NUL
 COMMENT ON COLUMN ops.retention_policies.setting IS 'The setting that overrides the days, where there is one.';
 COMMENT ON COLUMN ops.retention_policies.is_archived IS 'Whether rows are archived as Parquet before they are let go.';
 COMMENT ON COLUMN ops.retention_policies.drop_unit IS 'What goes at once; NULL: nothing goes.';
+COMMENT ON COLUMN ops.retention_policies.written_at IS 'When the row was written.';
 
 CREATE TABLE ops.archives (
     table_name TEXT NOT NULL,
