@@ -23,7 +23,7 @@ from cryptoflow.warehouse.snapshots import Snapshot, Written, store_snapshots
 
 FACTS = ("raw.market_snapshots", *(f"market.{table.name}" for table in CLOSES.values()))
 KEPT = tuple(f"{table.schema}.{table.name}" for table in REVISIONS.values())
-WORK = ("ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
+WORK = ("ops.dirty_buckets", "ops.last_samples", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
 PRIORITY = ("coingecko", "coinmarketcap")
 COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
 Key = tuple[datetime, int]
