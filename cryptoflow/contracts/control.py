@@ -90,5 +90,6 @@ last_samples: Final = table(
         minimum=1,
         nullable=True,
     ),
+    column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
     schema="ops",
 )

@@ -1,6 +1,7 @@
 """The newest stored sample of each provider and asset, kept beside the samples: what the next answer is held against.
 
-It follows from the stored samples alone: of two samples the one observed later stays, in whatever order they come.
+It follows from the samples alone: of two the one observed later stays, of two versions of one the one fetched later,
+in whatever order they come.
 What does not belong here: judging an answer by it (refine.batch_nature), what became of absent assets (slots).
 """
 
@@ -49,10 +50,11 @@ def _keep_statement() -> sql.Composed:
     return sql.SQL(
         """
         INSERT INTO ops.last_samples AS known (
-            provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank
+            provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank,
+            payload_sha256
         )
         SELECT DISTINCT ON (provider, asset_id)
-            provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank
+            provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank, payload_sha256
         FROM {stage}
         ORDER BY provider, asset_id, observed_at DESC, fetched_at DESC, payload_sha256 DESC
         ON CONFLICT (provider, asset_id) DO UPDATE
@@ -61,10 +63,11 @@ def _keep_statement() -> sql.Composed:
                 fetched_at = excluded.fetched_at,
                 price_usd = excluded.price_usd,
                 volume_24h_usd = excluded.volume_24h_usd,
-                market_cap_rank = excluded.market_cap_rank
+                market_cap_rank = excluded.market_cap_rank,
+                payload_sha256 = excluded.payload_sha256
             WHERE
-                (excluded.observed_at, excluded.fetched_at) >= (known.observed_at, known.fetched_at)
-                AND (excluded.observed_at, excluded.price_usd, excluded.volume_24h_usd, excluded.market_cap_rank)
-                IS DISTINCT FROM (known.observed_at, known.price_usd, known.volume_24h_usd, known.market_cap_rank)
+                (excluded.observed_at, excluded.fetched_at, excluded.payload_sha256)
+                >= (known.observed_at, known.fetched_at, known.payload_sha256)
+                AND excluded IS DISTINCT FROM known
         """
     ).format(stage=stage_of(market_snapshots))

@@ -80,6 +80,7 @@ CREATE TABLE ops.last_samples (
     price_usd NUMERIC NOT NULL,
     volume_24h_usd NUMERIC,
     market_cap_rank INTEGER,
+    payload_sha256 BYTEA NOT NULL,
     CONSTRAINT pk_last_samples PRIMARY KEY (provider, asset_id),
     CONSTRAINT ck_last_samples_price_usd CHECK (price_usd > 0),
     CONSTRAINT ck_last_samples_volume_24h_usd CHECK (volume_24h_usd >= 0),
@@ -95,9 +96,10 @@ COMMENT ON COLUMN ops.last_samples.price_usd IS 'Price of one coin.';
 COMMENT ON COLUMN ops.last_samples.volume_24h_usd IS 'Volume of the trailing 24 hours.';
 COMMENT ON COLUMN ops.last_samples.market_cap_rank IS
 'Where the provider ranked it; NULL: it was not where it was, and was not seen since.';
+COMMENT ON COLUMN ops.last_samples.payload_sha256 IS 'Hash of the answer that held it.';
 
 INSERT INTO ops.last_samples (
-    provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank
+    provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank, payload_sha256
 )
 SELECT DISTINCT ON (provider, asset_id)
     provider,
@@ -106,7 +108,8 @@ SELECT DISTINCT ON (provider, asset_id)
     fetched_at,
     price_usd,
     volume_24h_usd,
-    market_cap_rank
+    market_cap_rank,
+    payload_sha256
 FROM raw.market_snapshots
 ORDER BY provider ASC, asset_id ASC, observed_at DESC;
 
