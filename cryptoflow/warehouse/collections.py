@@ -59,7 +59,7 @@ def progress_collection(
 ) -> None:
     """Write down how far it has come, in the transaction of what it wrote so far."""
     connection.execute(
-        statement("ops/progress_collection"),
+        statement("ops/update_collection"),
         {
             "id": collection.collection_id,
             "coins_processed": processed,

@@ -135,7 +135,7 @@ def tell_slots(
     close_slots(connection, slots)
     for reason, excepted in exceptions.items():
         connection.execute(
-            statement("ops/except_from_refill"),
+            statement("ops/record_refill_exceptions"),
             {
                 "dataset": slots[0].dataset,
                 "provider": slots[0].provider,

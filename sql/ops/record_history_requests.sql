@@ -1,6 +1,6 @@
 -- Purpose: what was asked of a provider's charts, and what came of it.
 -- Parameters: rows (jsonb, the columns of ops.history_requests).
--- Reads, writes: ops.history_requests.
+-- Reads: ops.history_requests. Writes: ops.history_requests.
 -- Idempotent: provider, asset and span are the key; what was answered is not told to have failed.
 WITH told AS (
     SELECT given.*
