@@ -22,14 +22,11 @@ def findings_of_history(rows: Iterable[tuple[Any, ...]]) -> list[Finding]:
 def _finding(provider: str, left: int, stopped_by: str | None, goes_on_at: str | None) -> Finding:
     if not left:
         return ok(_SUBJECT, f"nothing is left to ask {provider} for")
-    if stopped_by is None or goes_on_at is None:
+    if stopped_by in (None, TIME_IS_OVER) or goes_on_at is None:
         return ok(_SUBJECT, f"{left} charts of {provider} are left; the next run asks for them")
-    what = f"{left} charts of {provider} are left: {stopped_by.rstrip('.')}"
-    if stopped_by == TIME_IS_OVER:
-        return ok(_SUBJECT, what)
     return warning(
         _SUBJECT,
-        what,
+        f"{left} charts of {provider} are left: {str(stopped_by).rstrip('.')}",
         cure=f"It goes on by itself from {goes_on_at[:19].replace('T', ' ')} UTC;"
         " `cryptoflow backfill market` says what is left and what it costs.",
     )

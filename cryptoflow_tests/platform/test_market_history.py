@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psycopg
 import pytest
 import redis
+from typer.testing import CliRunner
 
 from cryptoflow.cadence import Grain, bucket_start
+from cryptoflow.cli.main import app
 from cryptoflow.collect.history import HistoryReport, collect_history
 from cryptoflow.collect.planning import current_plan, sweep
 from cryptoflow.collect.snapshots import collect_snapshots
+from cryptoflow.defs.market.history import history_standing, market_history
+from cryptoflow.defs.platform.resources import resources
+from cryptoflow.ops.doctor import examine
 from cryptoflow.refine.quota_model import ProviderPlan
+from cryptoflow.runtime.first_hour import FirstHourWatch
 from cryptoflow.settings import load_settings
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.faults import FaultBoard
@@ -25,6 +34,8 @@ from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
+from cryptoflow.warehouse.history import FirstHistory
+from cryptoflow.warehouse.locks import dataset_lock
 from cryptoflow.warehouse.usage import PostgresLedger
 from cryptoflow_tests.closes_model import FACTS, POINTS, held, rows
 from cryptoflow_tests.running_platform import wait_for
@@ -132,20 +143,21 @@ def at(minute: int) -> datetime:
 
 def test_the_first_history_of_every_asset_comes_by_rank_and_fills_every_grain(bench: Bench) -> None:
     bench.tick()
-    report = bench.run(depths=(1, 90))
-    assert (report.wanted, report.answered, report.left, report.goes_on_at) == (2 * ASSETS, 2 * ASSETS, 0, None)
-    assert (report.first.asked, report.first.wanted, report.quarantined) == (ASSETS, ASSETS, 0)
-    assert report.calls == bench.calls() == 2 * ASSETS
+    few = 4
+    report = bench.run(depths=(1, 30), universe_size=few)
+    assert (report.wanted, report.answered, report.left, report.goes_on_at) == (2 * few, 2 * few, 0, None)
+    assert (report.first.asked, report.first.wanted, report.quarantined) == (few, few, 0)
+    assert report.calls == bench.calls() == 2 * few
     asked = bench.rows(
         "SELECT requests.asset_id, first_days FROM ops.history_requests AS requests"
         " JOIN market.monthly_close AS months ON months.asset_id = requests.asset_id AND bucket = '2026-09-01Z'"
         " ORDER BY asked_at"
     )
     ranks = dict(bench.rows("SELECT asset_id, market_cap_rank FROM raw.market_snapshots"))
-    assert [days for _, days in asked] == [1] * ASSETS + [90] * ASSETS
-    assert [ranks[asset] for asset, _ in asked] == sorted(ranks.values())[:ASSETS] * 2
+    assert [days for _, days in asked] == [1] * few + [30] * few
+    assert [ranks[asset] for asset, _ in asked] == sorted(ranks.values())[:few] * 2
     ((hours,),) = bench.rows("SELECT count(*) FROM market.hourly_close WHERE asset_id = %s", asked[0][0])
-    assert hours > 85 * 24
+    assert hours >= 29 * 24
     ((fine,),) = bench.rows(
         "SELECT min(samples) FROM market.hourly_close WHERE asset_id = %s AND bucket >= %s AND bucket < %s",
         asked[0][0], at(0) - timedelta(hours=20), at(0) - timedelta(hours=1),
@@ -198,7 +210,6 @@ def test_missed_slots_are_refilled_and_say_what_became_of_them(missed: Bench) ->
     assert dict(closes) == {at(5): ASSETS, at(10): ASSETS}
     assert missed.rows("SELECT count(*) FROM ops.slot_exceptions") == [(0,)]
     calls = missed.calls()
-    missed.advance(5)
     again = missed.run()
     assert (again.wanted, missed.calls()) == (0, calls), "nothing is asked for twice"
 
@@ -371,3 +382,81 @@ def test_a_killed_run_goes_on_where_it_was(bench: Bench) -> None:
         "SELECT status, coins_processed FROM ops.collection_status WHERE dataset = %s ORDER BY id", POINTS
     )
     assert states == [("cancelled", 10), ("completed", ASSETS - 10)]
+
+
+@pytest.fixture
+def as_settings(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+    """The bench as the settings of a command or a run. These go by the real clock."""
+    bench.tick()
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "HOME": str(tmp_path / "home"), "DATABASE_URL": bench.database_url, "REDIS_URL": bench.valkey_url,
+        "DAGSTER_DATABASE_URL": bench.database_url, "SIMULATOR_URL": bench.server.url, "UNIVERSE_SIZE": str(ASSETS),
+        "COINGECKO_CALLS_PER_MINUTE": "10000",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(f"CRYPTOFLOW_{name}", value)
+    # The tick stood for a slot of the simulated time; by the real clock everything since would be missing.
+    change(bench, "DELETE FROM ops.slots")
+    return bench
+
+
+def test_a_backfill_by_hand_says_its_cost_first_and_asks_nothing_twice(as_settings: Bench) -> None:
+    def told() -> str:
+        done = CliRunner().invoke(app, ["backfill", "market", "--days", "1", "--top", "4"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    first = told()
+    assert first.index("4 charts to ask for: 4 first history of a day.") < first.index("4 calls, about")
+    assert "4 charts brought" in first
+    assert as_settings.rows(f"SELECT count(DISTINCT asset_id) FROM {POINTS}") == [(4,)]
+    assert told() == "Nothing is left to ask for.\n"
+    assert as_settings.calls() == 4
+    told_json = CliRunner().invoke(app, ["backfill", "market", "--days", "1", "--top", "6", "--json"])
+    assert json.loads(told_json.stdout)["answered"] == 2
+
+
+def test_a_backfill_beyond_the_reserve_says_so(as_settings: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_COINGECKO_CALLS_PER_MONTH", "50")
+    done = CliRunner().invoke(app, ["backfill", "market", "--days", "1"], catch_exceptions=False)
+    assert "The reserve of the quota pays for 4 of them until" in done.stdout
+    assert f"{ASSETS - 4} charts are left: the reserve of the quota is used." in done.stdout
+    assert as_settings.calls() == 4
+    (finding,) = [one for one in examine(load_settings()) if one.subject == "history"]
+    assert finding.state == "warning"
+    assert "the reserve of the quota is used" in finding.what
+
+
+def test_the_asset_shows_what_is_left_and_the_sensor_goes_by_that(as_settings: Bench) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert history_standing(instance).left is None
+        done = dg.materialize([market_history], resources=resources(), instance=instance)
+        assert done.success
+        (shown,) = done.asset_materializations_for_node("market_history")
+        asked = shown.metadata["charts asked"].value
+        left = shown.metadata["charts left"].value
+        assert asked >= 1
+        assert asked + left == 2 * ASSETS
+        assert shown.metadata["calls"].value == asked == as_settings.calls()
+        assert "▁" in shown.metadata["points by hour"].value or "█" in shown.metadata["points by hour"].value
+        standing = history_standing(instance)
+        assert standing.left == left
+        assert (standing.goes_on_at is None) == (left == 0)
+        with dataset_lock(as_settings.database_url, POINTS):
+            beside = dg.materialize([market_history], resources=resources(), instance=instance)
+        assert beside.success
+        assert beside.asset_materializations_for_node("market_history") == []
+
+
+def test_the_watch_of_the_first_hour_sees_it_come_and_ends(bench: Bench) -> None:
+    watch = FirstHourWatch(bench.database_url, most=ASSETS)
+    bench.tick()
+    watch.start()
+    try:
+        wait_for(lambda: watch.latest, seconds=30, what="something is seen")
+        assert watch.latest == FirstHistory(asked=0, wanted=ASSETS)
+        bench.run(depths=(1,))
+        wait_for(lambda: watch.latest and watch.latest.is_whole, seconds=30, what="the whole of it is seen")
+    finally:
+        watch.close()

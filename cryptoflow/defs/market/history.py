@@ -52,7 +52,7 @@ def market_history(context: dg.AssetExecutionContext, warehouse: WarehouseResour
                 redis_url=warehouse.redis_url,
                 seconds=(run_ends_at(now) - now).total_seconds(),
                 collection_type="manual" if context.run.tags.get("dagster/from_ui") else "continuous",
-                run_id=context.run_id,
+                run_id=context.run.run_id,
             )
         except DatasetBusy as busy:
             # A backfill by hand does the same work; what it leaves is found again.
