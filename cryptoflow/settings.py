@@ -94,6 +94,13 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Overrides the plan's month (Basic 10000 credits)."
     )
 
+    binance_weight_per_minute: int | None = Field(
+        default=None, ge=20, description="Request weight that Binance is asked for in a minute (default 4800 of 6000)."
+    )
+    coinbase_calls_per_second: int | None = Field(
+        default=None, ge=1, description="Calls that Coinbase Exchange is asked in a second (default 8 of 10)."
+    )
+
     simulator_assets: int = Field(default=250, ge=12, le=20_000, description="Assets in the simulated market.")
     simulator_seed: int = Field(default=1, ge=0, description="Seed of the simulated market; same seed, same world.")
 

@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -141,12 +142,14 @@ class ProviderClient:
         units: int = 1,
         etag: str | None = None,
         patience_seconds: float | None = None,
+        into: Path | None = None,
     ) -> RawAnswer:
         """The good answer to one request, kept and accounted; or the error that stands at the end of all attempts.
 
         `endpoint` names what is asked without values, for the accounts; `path` is the real path when it differs, and
         empty when the base address itself is asked.
         `weight` counts against the rate, `units` against the month. With `etag`, the answer may be a 304 without body.
+        With `into`, the body goes to that file and not to the payload store; the answer has its hash and no body.
         """
         http = self._entered()
         given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -155,7 +158,7 @@ class ProviderClient:
             f"{self.provider.base_url}/{(path or endpoint).lstrip('/')}" if path != "" else self.provider.base_url,
             params=given or None,  # type: ignore[arg-type]
             json=json,
-            headers={"if-none-match": etag} if etag else None,
+            headers=_asked_headers(etag=etag, is_file=into is not None),
         )
         patience = self._bounds.patience_seconds if patience_seconds is None else patience_seconds
         question = Question(
@@ -166,6 +169,7 @@ class ProviderClient:
             weight=weight,
             units=units,
             patience_until=time.monotonic() + patience,
+            into=into,
         )
         return await self._attempts(http, question)
 
@@ -227,7 +231,7 @@ class ProviderClient:
         if verdict.error is not None:
             await self._accounts.failed(question, attempt, verdict.error, cost=cost)
             raise verdict.error
-        return await self._accounts.good(question, attempt, answer, cost=cost)
+        return await self._accounts.good(question, attempt, answer, cost=cost, file_sha256=wire.file_sha256)
 
     async def _exchange(self, http: httpx.AsyncClient, question: Question) -> WireAnswer:
         exchange = Exchange(
@@ -235,6 +239,7 @@ class ProviderClient:
             endpoint=question.endpoint,
             total_seconds=self._bounds.total_seconds,
             limit_bytes=self._bounds.max_body_bytes,
+            into=question.into,
         )
         return await exchange.run(http, question.request)
 
@@ -320,6 +325,12 @@ def open_client(
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run asynchronous work to its end from ordinary code."""
     return asyncio.run(work)
+
+
+def _asked_headers(*, etag: str | None, is_file: bool) -> dict[str, str]:
+    headers = {"if-none-match": etag} if etag else {}
+    # A file is kept as it comes, and its hash is that of the file.
+    return headers | ({"accept-encoding": "identity"} if is_file else {})
 
 
 def _headers(provider: Provider, contact: str) -> dict[str, str]:
