@@ -64,7 +64,7 @@ class Contract:
     cadence: Grain | None
     retention: Retention
     owner: str
-    partition: Literal["day", "month", "year"] | None = None
+    partition: Literal["hour", "day", "month", "year"] | None = None
     """How much of the clock one partition holds; None: not partitioned."""
 
 
