@@ -132,8 +132,29 @@ def test_symbols_have_their_parts_precisions_and_status(simulator: SimulatorServ
     assert (bitcoin.base, bitcoin.quote, bitcoin.status) == (pair.base, pair.quote, "trading")
     assert (bitcoin.price_step, bitcoin.quantity_step) == (pair.tick_size, pair.step_size)
     assert listing.bad == ()
-    assert {one.status for one in listing.symbols} >= {"trading", "closed"}
     assert any(len(one.base) > 4 for one in listing.symbols)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_pair_that_has_left_is_closed_and_one_that_stands_still_is_halted(
+    simulator: SimulatorServer, name: str
+) -> None:
+    pairs = (binance_venue if name == "binance" else coinbase_venue)(simulator.world.market).tape.pairs.values()
+    left = next(pair for pair in pairs if pair.delisted_at is not None)
+    stands, halt = next(
+        (pair, halt)
+        for pair in pairs
+        for halt in pair.halts
+        if halt.starts_at > pair.listed_at and halt.ends_at < pair.ends_at
+    )
+
+    def status(pair: SimPair, at: float) -> str:
+        simulator.world.clock.set(now=at)
+        listing = ask(simulator, name, lambda exchange: exchange.symbols())
+        named = pair.symbol if name == "binance" else product_id(pair)
+        return next(one.status for one in listing.symbols if one.symbol == named)
+
+    assert (status(stands, halt.starts_at + 1), status(left, left.ends_at + 60)) == ("halted", "closed")
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -252,8 +273,10 @@ def test_weight_is_spent_as_binance_counts_it(simulator: SimulatorServer) -> Non
             await exchange.trades_from("BTCUSDT", 5)
 
     run_sync(run())
-    (usage,) = (row for row in simulator.world.limits.snapshot(simulator.world.clock.now())["usage"])  # type: ignore[attr-defined]
-    assert usage["windows"]["minute"]["used"] == 20 + 2 + 4
+    spent = simulator.world.limits.take(
+        provider="binance", plan="ip", user="127.0.0.1", now=simulator.world.clock.now(), costs={"minute": 0}
+    )
+    assert [usage.used for usage in spent.usages] == [20 + 2 + 4]
 
 
 @pytest.mark.parametrize("name", PAIRS)
