@@ -5,12 +5,13 @@ clock, cadence, retention and owner. The database schema, the Dagster column sch
 docs/tables.md derive from it. What does not belong here: statements, connections, arithmetic.
 """
 
-from cryptoflow.contracts import candle_records, candles, closes, market, ops, raw, refining
+from cryptoflow.contracts import candle_feeds, candle_records, candles, closes, market, ops, raw, refining
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
 
 __all__ = [
     "METADATA",
     "Contract",
+    "candle_feeds",
     "candle_records",
     "candles",
     "closes",
