@@ -11,25 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import CANDLE_INTERVALS, Grain
-from cryptoflow.contracts.candles import COARSE_INTERVALS
+from cryptoflow.contracts.candles import COARSE_INTERVALS, FIGURES
 from cryptoflow.contracts.contract import FOR_EVER, Contract, column, table
 
 # Of a minute without a row. A minute with one needs no words: it was observed.
 MISSING_STATES: Final = ("confirmed_empty", "source_has_none", "feed_down", "throttled", "pending", "not_due")
 PART_KINDS: Final = ("monthly", "daily", "rest", "file")
 PART_STATES: Final = ("pending", "running", "done", "absent", "failed")
-COMPARED_FIELDS: Final = (
-    "presence",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trade_count",
-    "taker_base_volume",
-    "taker_quote_volume",
-)
+COMPARED_FIELDS: Final = ("presence", *FIGURES)
 
 
 def _symbol_id(**options: Any) -> sa.Column[Any]:

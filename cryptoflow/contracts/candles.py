@@ -22,6 +22,17 @@ SYMBOL_STATES: Final = ("trading", "halted", "closed", "unknown")
 # Of two versions of a minute the one from the later of these counts, whichever arrived first.
 CANDLE_SOURCES: Final = ("trades", "stream", "rest", "archive")
 COARSE_INTERVALS: Final = tuple(name for name, interval in CANDLE_INTERVALS.items() if interval.built_from)
+FIGURES: Final = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "trade_count",
+    "taker_base_volume",
+    "taker_quote_volume",
+)
 
 
 def _recorded() -> sa.Column[Any]:
@@ -136,6 +147,13 @@ minute_candles: Final = table(
         retention=FOR_EVER,
         owner="market-data",
         partition="month",
+        believed=(
+            f"array_position(ARRAY[{', '.join(map(repr, CANDLE_SOURCES))}], {{row}}.source)",
+            "{row}.fetched_at",
+            "coalesce({row}.payload_sha256, '')",
+            # Two answers of one instant that differ: one of them must count, and always the same one.
+            f"concat_ws(' ', {', '.join(f'{{row}}.{name}' for name in FIGURES)})",
+        ),
     ),
     column("open_time", sa.DateTime(timezone=True), "Start of the minute.", primary_key=True),
     column("symbol_id", sa.Integer(), "The symbol, as in candles.symbols.", primary_key=True),

@@ -66,6 +66,9 @@ class Contract:
     owner: str
     partition: Literal["hour", "day", "month", "year"] | None = None
     """How much of the clock one partition holds; None: not partitioned."""
+    believed: tuple[str, ...] = ()
+    """Of two versions of a row the one in which these count more stays, whichever came first: SQL terms over `{row}`,
+    first the one that matters most. Empty: the later delivery counts."""
 
 
 def column(
@@ -139,6 +142,11 @@ def revisions_of(facts: sa.Table) -> sa.Table:
     )
 
 
+def revisions_table(facts: sa.Table) -> sa.Table:
+    """The table that `revisions_of` made for the facts."""
+    return METADATA.tables[f"{facts.fullname}_revisions"]
+
+
 def _unbounded(column: sa.Column[Any]) -> dict[str, Any]:
     """The column's info without bounds: what is kept of a row was checked when the row was written."""
     return dict.fromkeys(column.info) | {"unit": column.info["unit"]}
@@ -158,6 +166,16 @@ def hard_rule(column: sa.Column[Any]) -> str | None:
         quoted = ", ".join(f"'{choice}'" for choice in choices)
         parts.append(f"{column.name} IN ({quoted})")
     return " AND ".join(parts) or None
+
+
+def whole_row_rules(table: sa.Table) -> dict[str, str]:
+    """What every row must satisfy as a whole, by the name of the rule: the CHECKs that are of no single column."""
+    checks = {
+        str(check.name).removeprefix(f"ck_{table.name}_"): str(check.sqltext)
+        for check in table.constraints
+        if isinstance(check, sa.CheckConstraint)
+    }
+    return {name: checks[name] for name in sorted(checks) if name not in table.columns}
 
 
 def contract_of(table: sa.Table) -> Contract:

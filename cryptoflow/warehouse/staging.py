@@ -17,8 +17,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from psycopg import sql
 
-from cryptoflow.contracts.contract import hard_rule
-from cryptoflow.warehouse.merge import merge_statement, written_columns
+from cryptoflow.contracts.contract import hard_rule, whole_row_rules
+from cryptoflow.warehouse.merge import merge_statement, telling_columns, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
@@ -44,14 +44,21 @@ def stage_rows(connection: Connection, table: sa.Table, rows: Iterable[Sequence[
 
 
 def refuse_staged(
-    connection: Connection, table: sa.Table, *, provider: str = "provider", rules: tuple[Rule, ...] = ()
+    connection: Connection, table: sa.Table, *, provider: str = "stage.provider", rules: tuple[Rule, ...] = ()
 ) -> Mapping[str, int]:
     """Take the rows that break a rule out of the stage into quarantine; returns how many by provider.
 
-    The rules are those of the contract and `rules`. `provider` is the column that says who sent a row.
+    The rules are those of the contract and `rules`. `provider` is SQL over `stage` that says who sent a row.
     """
-    dataset = f"{table.schema}.{table.name}"
-    return dict(connection.execute(_refuse_statement(table, provider, rules), {"dataset": dataset}).fetchall())
+    return dict(connection.execute(_refuse_statement(table, provider, rules), _dataset(table)).fetchall())
+
+
+def refuse_repeated(connection: Connection, table: sa.Table, *, provider: str = "stage.provider") -> Mapping[str, int]:
+    """Of rows with one key that say different things only the first stays; the others go to quarantine.
+
+    For batches in which every row counts as much as any other. Returns how many by provider.
+    """
+    return dict(connection.execute(_repeated_statement(table, provider), _dataset(table)).fetchall())
 
 
 def merge_staged(
@@ -89,6 +96,7 @@ def _rules_of(table: sa.Table) -> list[Rule]:
     columns = [table.columns[name] for name in written_columns(table)]
     rules = [(column.name, rule) for column in columns if (rule := hard_rule(column))]
     rules += [(f"{column.name}_given", f"{column.name} IS NOT NULL") for column in columns if not column.nullable]
+    rules += whole_row_rules(table).items()
     rules += [
         (f"{column.name}_finite", f"{column.name} NOT IN {_NOT_NUMBERS}")
         for column in columns
@@ -103,37 +111,69 @@ def _refuse_statement(table: sa.Table, provider: str, rules: tuple[Rule, ...]) -
         sql.SQL("WHEN NOT coalesce({}, true) THEN {}").format(sql.SQL(rule), sql.Literal(name))
         for name, rule in (*_rules_of(table), *rules)
     )
+    broke = sql.SQL("CASE {} END").format(broken)
+    return sql.SQL("WITH refused AS (DELETE FROM {} AS stage WHERE {} IS NOT NULL {})").format(
+        stage_of(table), broke, _refused(table, provider, rule=broke)
+    ) + sql.SQL(_KEEP_REFUSED)
+
+
+@cache
+def _repeated_statement(table: sa.Table, provider: str) -> sql.Composed:
+    """A stage is filled once and in order, so that the place of a row (ctid) tells which came first."""
     return sql.SQL(
         """
-        WITH refused AS (
-            DELETE FROM {stage} AS stage
-            WHERE CASE {broken} END IS NOT NULL
-            RETURNING
-                stage.{provider} AS provider, {payload} AS payload_sha256, {run} AS run_id,
-                CASE {broken} END AS rule, to_jsonb(stage) AS held
+        WITH repeated AS (
+            SELECT {key}, min(ctid) AS first_place FROM {stage} GROUP BY {key} HAVING count(*) > 1
         ),
 
-        kept AS (
-            INSERT INTO ops.quarantine AS known (
-                dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
-            )
-            SELECT DISTINCT ON (provider, rule, held)
-                %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
-                sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
-            FROM refused
-            ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
-                SET times_seen = known.times_seen + 1, last_seen_at = now()
-        )
+        firsts AS (SELECT kept.* FROM {stage} AS kept INNER JOIN repeated ON kept.ctid = repeated.first_place),
 
-        SELECT provider, count(*) FROM refused GROUP BY provider
+        refused AS (
+            DELETE FROM {stage} AS stage
+            USING firsts
+            WHERE ({key_staged}) = ({key_first}) AND ({telling_staged}) IS DISTINCT FROM ({telling_first})
+            {refused}
+        )
         """
     ).format(
         stage=stage_of(table),
-        broken=broken,
-        provider=sql.Identifier(provider),
+        key=_list(key := [column.name for column in table.primary_key]),
+        key_staged=_list(key, prefix="stage"),
+        key_first=_list(key, prefix="firsts"),
+        telling_staged=_list(telling_columns(table), prefix="stage"),
+        telling_first=_list(telling_columns(table), prefix="firsts"),
+        refused=_refused(table, provider, rule=sql.SQL("'repeated_with_other_values'")),
+    ) + sql.SQL(_KEEP_REFUSED)
+
+
+def _refused(table: sa.Table, provider: str, *, rule: sql.Composable) -> sql.Composed:
+    """What is kept of a refused row."""
+    return sql.SQL(
+        "RETURNING {provider} AS provider, {payload} AS payload_sha256, {run} AS run_id,"
+        " {rule} AS rule, to_jsonb(stage) AS held"
+    ).format(
+        provider=sql.SQL(provider),
         payload=sql.SQL("stage.payload_sha256" if "payload_sha256" in table.columns else "NULL::bytea"),
         run=sql.SQL("stage.run_id" if "run_id" in table.columns else "NULL::text"),
+        rule=rule,
     )
+
+
+_KEEP_REFUSED: Final = """,
+kept AS (
+    INSERT INTO ops.quarantine AS known (
+        dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
+    )
+    SELECT DISTINCT ON (provider, rule, held)
+        %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
+        sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
+    FROM refused
+    ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
+        SET times_seen = known.times_seen + 1, last_seen_at = now()
+)
+
+SELECT provider, count(*) FROM refused GROUP BY provider
+"""
 
 
 @cache
@@ -146,5 +186,9 @@ def _merge_statement(table: sa.Table, newest: str) -> sql.Composed:
     ) + merge_statement(table)
 
 
-def _list(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+def _dataset(table: sa.Table) -> dict[str, str]:
+    return {"dataset": f"{table.schema}.{table.name}"}
+
+
+def _list(names: Sequence[str], *, prefix: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)
