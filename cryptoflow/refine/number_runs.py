@@ -18,7 +18,7 @@ class Run:
 
 
 class NumberRuns:
-    """A growing set of whole numbers from `start` on, kept as its runs. Memory grows with the holes, not the numbers."""
+    """A growing set of numbers from `start` on, kept as its runs: memory grows with the holes, not the numbers."""
 
     def __init__(self, *, start: int) -> None:
         self.start = start
@@ -47,6 +47,17 @@ class NumberRuns:
             first, last = min(first, self._firsts[low]), max(last, self._lasts[high - 1])
         self._firsts[low:high] = [first]
         self._lasts[low:high] = [last]
+
+    def has(self, number: int) -> bool:
+        """Whether the number is there, or lies before the start and so is none of ours."""
+        at = bisect_right(self._firsts, number) - 1
+        return number < self.start or (at >= 0 and number <= self._lasts[at])
+
+    def copy(self) -> NumberRuns:
+        """Another set of the same numbers."""
+        other = NumberRuns(start=self.start)
+        other._firsts, other._lasts = list(self._firsts), list(self._lasts)
+        return other
 
     def first_hole(self) -> Run | None:
         """The first numbers that are missing before some that are there; None when nothing is."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse.pool import Connection
@@ -119,7 +119,22 @@ def find_symbol(connection: Connection, *, exchange: str, symbol: str) -> KnownS
 
 def symbols_of(connection: Connection, exchange: str) -> dict[str, KnownSymbol]:
     """Every known pair of the exchange by its name."""
-    names = tuple(KnownSymbol.__dataclass_fields__)
     rows = connection.execute(statement("candles/select_symbols"), {"exchange": exchange})
-    found = [KnownSymbol(**dict(zip(names, row, strict=True))) for row in rows]
-    return {one.symbol: one for one in found}
+    return {one.symbol: one for one in map(_known, rows)}
+
+
+def select_followed(
+    connection: Connection, exchange: str, *, quotes: Sequence[str], top: int, named: Sequence[str]
+) -> list[KnownSymbol]:
+    """Of the `top` largest assets the pair in the best of the quotes, and the named pairs, by name."""
+    given = {"exchange": exchange, "quotes": list(quotes), "top": top, "named": list(named)}
+    return [_known(row) for row in connection.execute(statement("candles/select_followed"), given)]
+
+
+def tell_listing(connection: Connection, symbol_id: int, *, listed_at: datetime) -> None:
+    """Say when trading of the pair began, where that was not known."""
+    connection.execute(statement("candles/tell_listing"), {"symbol_id": symbol_id, "listed_at": listed_at})
+
+
+def _known(row: Sequence[Any]) -> KnownSymbol:
+    return KnownSymbol(**dict(zip(KnownSymbol.__dataclass_fields__, row, strict=True)))

@@ -24,6 +24,7 @@ def test_runs_say_what_a_set_says(start: int, spans: list[tuple[int, int]]) -> N
     missing = next(n for n in range(start, 200) if n not in there)
     assert runs.next_missing == missing
     assert runs.newest == (max(there) if there else None)
+    assert all(runs.has(n) == (n < start or n in there) for n in range(90))
     beyond = [n for n in there if n > missing]
     assert runs.first_hole() == (Run(first=missing, last=min(beyond) - 1) if beyond else None)
 

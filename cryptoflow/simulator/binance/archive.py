@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "binance_archive"
 RESTATED = "restated_history"
+CLOSE_TIME = 6
 CHECKSUM, COLUMNS, CUT = "archive_checksum", "archive_columns", "archive_cut"
 ARCHIVED_MONTH = "1mo"
 FIRST_MICROSECOND_DAY = date(2025, 1, 1)
@@ -198,8 +199,13 @@ def damaged(content: bytes, file: ArchiveFile, faults: Iterable[Fault]) -> bytes
         elif fault.name == COLUMNS:
             with zipfile.ZipFile(io.BytesIO(content)) as bundle:
                 text = bundle.read(f"{file.stem}.csv").decode()
-            content = zip_bytes(file, "".join(f"{line.rpartition(',')[0]}\n" for line in text.splitlines()))
+            content = zip_bytes(file, "".join(f"{_without_close_time(line)}\n" for line in text.splitlines()))
     return content
+
+
+def _without_close_time(line: str) -> str:
+    columns = line.split(",")
+    return ",".join(columns[:CLOSE_TIME] + columns[CLOSE_TIME + 1 :])
 
 
 def _faults_of(world: World, file: ArchiveFile) -> list[Fault]:
