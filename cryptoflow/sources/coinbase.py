@@ -141,7 +141,9 @@ class Coinbase:
         """The trades from that number on. `after` means "older than", so the page is asked for by its far end."""
         page = await self._trades(symbol, after=trade_id + MOST_TRADES, limit=MOST_TRADES)
         wanted = tuple(trade for trade in page.trades if trade.trade_id >= trade_id)
-        return TradePage(trades=wanted, bad=page.bad, answer=page.answer, is_last=not wanted)
+        # Numbers run on, so a page that does not reach its far end holds the newest trade.
+        is_last = not wanted or wanted[-1].trade_id < trade_id + MOST_TRADES - 1
+        return TradePage(trades=wanted, bad=page.bad, answer=page.answer, is_last=is_last)
 
     async def newest_trades(self, symbol: str, *, limit: int) -> TradePage:
         """The last trades until now."""
