@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cryptoflow import __version__
-from cryptoflow.cli import configuration, database, gaps, health, market, platform, quota, simulate
+from cryptoflow.cli import candles, configuration, database, gaps, health, market, platform, quota, simulate
 from cryptoflow.errors import CryptoflowError
 
 EXIT_ERROR = 2
@@ -27,6 +27,7 @@ app.add_typer(database.app)
 app.add_typer(market.app)
 app.add_typer(quota.app)
 app.add_typer(gaps.app)
+app.add_typer(candles.app)
 app.add_typer(health.app)
 app.add_typer(configuration.app)
 app.add_typer(simulate.app, name="simulate")

@@ -24,7 +24,7 @@ from cryptoflow.warehouse.candle_rollups import FINEST, BuiltCandles, build_cand
 from cryptoflow.warehouse.merge import merge_steps, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.staging import refuse_repeated, refuse_staged, stage_of, stage_rows
+from cryptoflow.warehouse.staging import refuse_repeated, refuse_staged, stage_of, stage_rows, stage_text
 
 CandleSource = Literal["trades", "stream", "rest", "archive"]
 
@@ -40,6 +40,7 @@ _RULES: Final = (
         f"CASE WHEN is_final THEN close_time ELSE open_time END <= fetched_at + INTERVAL '{CLOCK_TOLERANCE}'",
     ),
 )
+_ORIGIN: Final = ("is_final", "source", "fetched_at", "payload_sha256", "run_id")
 _EXCHANGE: Final = "(SELECT exchange FROM candles.symbols WHERE symbols.symbol_id = stage.symbol_id)"
 
 
@@ -73,20 +74,34 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCandles:
-    """What a batch changed."""
+    """What a batch changed. `first` and `last` are the minutes between which its rows lie, when there are any."""
 
     received: int
     refused: int
     stored: int
+    first: datetime | None
+    last: datetime | None
     built: Sequence[BuiltCandles]
 
 
 def store_candles(connection: Connection, candles: Iterable[Candle], *, origin: Origin) -> StoredCandles:
     """Store minutes, in the caller's transaction; call it once in each. The same batch again changes nothing."""
-    received = stage_rows(connection, minute_candles, _rows(candles, origin))
+    return _store_staged(connection, stage_rows(connection, minute_candles, _rows(candles, origin)))
+
+
+def store_candle_text(
+    connection: Connection, blocks: Iterable[bytes], *, columns: Sequence[str], symbol_id: int, origin: Origin
+) -> StoredCandles:
+    """The same for minutes of one symbol that are CSV, as `sources.candle_files` makes it: the way for much history."""
+    constants = {"symbol_id": symbol_id, **dict(zip(_ORIGIN, _origin(origin), strict=True))}
+    received = stage_text(connection, minute_candles, blocks, columns=columns, constants=constants)
+    return _store_staged(connection, received)
+
+
+def _store_staged(connection: Connection, received: int) -> StoredCandles:
     refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=_RULES))
     refused.update(refuse_repeated(connection, minute_candles, provider=_EXCHANGE))
-    symbol_ids = _prepare(connection)
+    symbol_ids, first, last = _prepare(connection)
     recorded_at = lock_candles(connection, symbol_ids)
     row = connection.execute(_merge_statement(), {"recorded_at": recorded_at}).fetchone()
     assert row is not None
@@ -94,13 +109,20 @@ def store_candles(connection: Connection, candles: Iterable[Candle], *, origin: 
         received=received,
         refused=refused.total(),
         stored=row[0],
+        first=first,
+        last=last,
         built=build_candles(connection, symbol_ids, recorded_at=recorded_at),
     )
 
 
+def _origin(origin: Origin) -> tuple[object, ...]:
+    """In the order of `_ORIGIN`, which is that of `written_columns`."""
+    return origin.source != "trades", origin.source, origin.fetched_at, origin.payload_sha256, origin.run_id
+
+
 def _rows(candles: Iterable[Candle], origin: Origin) -> Iterator[tuple[object, ...]]:
     """In the order of `written_columns`."""
-    tail = (origin.source != "trades", origin.source, origin.fetched_at, origin.payload_sha256, origin.run_id)
+    tail = _origin(origin)
     for one in candles:
         yield (
             one.open_time,
@@ -127,13 +149,18 @@ def _last_instant(opens: datetime, closes: datetime) -> datetime:
     return opens + _LAST_INSTANT if opens < closes <= opens + _MINUTE else closes
 
 
-def _prepare(connection: Connection) -> list[int]:
-    """Make the partitions that the stage needs; returns its symbols."""
+def _prepare(connection: Connection) -> tuple[list[int], datetime | None, datetime | None]:
+    """Make the partitions that the stage needs; returns its symbols, and its first and last minute."""
     stage = stage_of(minute_candles)
     months = connection.execute(sql.SQL("SELECT DISTINCT date_trunc('month', open_time, 'UTC') FROM {}").format(stage))
     ensure_partitions(connection, minute_candles, {month for (month,) in months})
-    symbols = connection.execute(sql.SQL("SELECT DISTINCT symbol_id FROM {} ORDER BY 1").format(stage))
-    return [symbol_id for (symbol_id,) in symbols]
+    row = connection.execute(
+        sql.SQL(
+            "SELECT coalesce(array_agg(DISTINCT symbol_id), '{{}}'), min(open_time), max(open_time) FROM {}"
+        ).format(stage)
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
 
 
 @cache

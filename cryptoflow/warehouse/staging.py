@@ -30,17 +30,47 @@ _NOT_NUMBERS: Final = "('NaN', 'Infinity', '-Infinity')"
 
 def stage_rows(connection: Connection, table: sa.Table, rows: Iterable[Sequence[object]]) -> int:
     """Put the rows, each in the order of `written_columns`, into the empty stage of the table; returns how many."""
-    names = written_columns(table)
-    connection.execute(_create_stage(table))
-    # A batch before this one in the same transaction has left its rows.
-    connection.execute(sql.SQL("TRUNCATE {}").format(stage_of(table)))
-    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(stage_of(table), _list(names))
+    _empty_stage(connection, table)
+    copy = sql.SQL("COPY {} ({}) FROM STDIN").format(stage_of(table), _list(written_columns(table)))
     staged = 0
     with connection.cursor() as cursor, cursor.copy(copy) as stream:
         for row in rows:
             stream.write_row(row)
             staged += 1
     return staged
+
+
+def stage_text(
+    connection: Connection,
+    table: sa.Table,
+    blocks: Iterable[bytes],
+    *,
+    columns: Sequence[str],
+    constants: Mapping[str, object],
+) -> int:
+    """Put rows that are CSV already into the empty stage; `constants` are the same in every row. Returns how many.
+
+    Nothing is taken apart on the way, so that this is the way for files.
+    """
+    _empty_stage(connection, table)
+    for name, value in constants.items():
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
+                stage_of(table), sql.Identifier(name), sql.Literal(value)
+            )
+        )
+    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(stage_of(table), _list(columns))
+    with connection.cursor() as cursor:
+        with cursor.copy(copy) as stream:
+            for block in blocks:
+                stream.write(block)
+        return cursor.rowcount
+
+
+def _empty_stage(connection: Connection, table: sa.Table) -> None:
+    connection.execute(_create_stage(table))
+    # A batch before this one in the same transaction has left its rows.
+    connection.execute(sql.SQL("TRUNCATE {}").format(stage_of(table)))
 
 
 def refuse_staged(
