@@ -19,6 +19,7 @@ from cryptoflow.collect.quarantining import refused
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.candles import price_ticks
 from cryptoflow.sources.exchange import ExchangeTrade, StreamRefused
+from cryptoflow.warehouse.candle_partitions import prepare_candle_partitions
 from cryptoflow.warehouse.candles import Origin, store_candles
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
@@ -121,6 +122,8 @@ class FeedBook:
         advances = [advance for feed in changed.values() if (advance := feed.advance())]
         if not advances:
             return 0
+        earliest = min(advance.since for advance in advances)
+        prepare_candle_partitions(self._database_url, starts=earliest, ends=self.exchange_now())
         with transaction(self._database_url) as connection:
             minutes = reckon_minutes(connection, advances)
             for minute in minutes:

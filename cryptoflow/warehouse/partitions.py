@@ -57,24 +57,38 @@ def ensure_partitions(connection: Connection, table: sa.Table, instants: set[dat
         return []
     wanted = {period_start(instant, period) for instant in instants}
     names = {start: f"{table.name}_{start.strftime(_NAMES[period])}" for start in sorted(wanted)}
-    there = {
-        name
-        for (name,) in connection.execute(
-            "SELECT c.relname FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid"
-            " WHERE n.nspname = %s AND c.relname = any(%s)",
-            (table.schema, list(names.values())),
-        )
-    }
+    there = _existing(connection, table, list(names.values()))
     missing = [(start, name) for start, name in names.items() if name not in there]
     if missing:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        # Who held the lock before may have made them.
+        there = _existing(connection, table, [name for _, name in missing])
+        missing = [(start, name) for start, name in missing if name not in there]
     for start, name in missing:
-        connection.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(str(table.schema), name),
-                sql.Identifier(str(table.schema), table.name),
-                sql.Literal(start.isoformat()),
-                sql.Literal(period_end(start, period).isoformat()),
-            )
-        )
+        _make(connection, table, name, start=start, end=period_end(start, period))
     return [name for _, name in missing]
+
+
+def _existing(connection: Connection, table: sa.Table, names: list[str]) -> set[str]:
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid"
+        " WHERE n.nspname = %s AND c.relname = any(%s)",
+        (table.schema, names),
+    )
+    return {name for (name,) in rows}
+
+
+def _make(connection: Connection, table: sa.Table, name: str, *, start: datetime, end: datetime) -> None:
+    """Made beside the table and then attached: that waits for nobody who reads or writes the table, nor they for it."""
+    partition = sql.Identifier(str(table.schema), name)
+    parent = sql.Identifier(str(table.schema), table.name)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)").format(
+            partition, parent
+        )
+    )
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            parent, partition, sql.Literal(start.isoformat()), sql.Literal(end.isoformat())
+        )
+    )
