@@ -62,10 +62,11 @@ def check_sha256(path: Path, digest: bytes, *, stated: str) -> None:
 
 
 class CandleFile:
-    """One file, read once. What does not fit is in `take_bad` after each block."""
+    """One file of candles of so many minutes, read once. What does not fit is in `take_bad` after each block."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, minutes: int = 1) -> None:
         self.path = path
+        self.minutes = minutes
         self.misfits = 0
         self.bytes_read = 0
         self._lines: LineReader | None = None
@@ -106,11 +107,15 @@ class CandleFile:
             raise _refusal(self.path, f"it could not be read ({error.strerror})") from None
         if not self.rows:
             raise self._hopeless() if self.misfits else _refusal(self.path, "it holds no candle")
+        self._check_interval()
+
+    def _check_interval(self) -> None:
+        """Where no close time tells how long a candle lasts, their distances do: quiet ones may be left out."""
         assert self._lines is not None
-        if self.rows >= _ENOUGH_TO_TELL and self._lines.minutes_apart > 2:
-            raise _refusal(
-                self.path, f"its candles are {self._lines.minutes_apart} minutes apart, so they are not of a minute"
-            )
+        apart = self._lines.minutes_apart
+        if self.rows >= _ENOUGH_TO_TELL and apart and (apart % self.minutes or apart > 2 * self.minutes):
+            words = f"its candles are {apart} minutes apart, so they are not of {self.minutes} minutes"
+            raise _refusal(self.path, words if self.minutes > 1 else words.replace("1 minutes", "one minute"))
 
     def _blocks(self) -> Iterator[bytes]:
         if not zipfile.is_zipfile(self.path):
@@ -167,7 +172,7 @@ class CandleFile:
             if not FEWEST_COLUMNS <= len(fields) <= MOST_COLUMNS:
                 wanted = f"{FEWEST_COLUMNS} to {MOST_COLUMNS}"
                 raise _refusal(self.path, f"its first line has {len(fields)} columns instead of {wanted}")
-            self._lines = LineReader(len(fields))
+            self._lines = LineReader(len(fields), minutes=self.minutes)
         return rest if fields and is_header(fields) else body
 
     def _set_apart(self, bad: list[BadLine]) -> None:
@@ -185,5 +190,5 @@ class CandleFile:
 def _refusal(path: Path, why: str) -> CandleFileRefused:
     return CandleFileRefused(
         f"{path} was refused: {why}.",
-        cure="Nothing of it was stored. Give a CSV of minutes in the archive's layout, or a zip of such.",
+        cure="Nothing of it was stored. Give a CSV of candles in the archive's layout, or a zip of such.",
     )

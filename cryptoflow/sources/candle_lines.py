@@ -47,7 +47,8 @@ _LATEST_MS: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _FIRST_MICROSECONDS: Final = 10**14
 _UNITS: Final = {1: "microseconds", 1_000: "milliseconds"}
 _MINUTE_US: Final = 60_000_000
-_LAST_INSTANT_US: Final = _MINUTE_US - 1_000
+# Candles are stored with the last millisecond inside them, whichever way their source writes it.
+_BEFORE_END_US: Final = 1_000
 # One grammar for both ways of reading: it is understood by Python and by Arrow alike.
 _NUMBER_TEXT: Final = r"^[+-]?[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,2})?$"
 _WHOLE_TEXT: Final = r"^[0-9]{1,18}$"
@@ -76,8 +77,9 @@ class Misfit(ValueError):
 class LineReader:
     """Reads the lines of one file, which all have the columns and the unit of time of its first."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, *, minutes: int) -> None:
         self.columns = columns
+        self._length_us = minutes * _MINUTE_US
         self.rows = 0
         self._unit_us = 0
         self._step_us = 0
@@ -117,14 +119,15 @@ class LineReader:
         if not table.num_rows or not all(self._fits(table, place) for place in range(self.columns)):
             return None
         opens = self._times_at_once(table["0"])
-        closes = self._times_at_once(table["6"]) if self.columns > _CLOSE_TIME else opens + _MINUTE_US
+        closes = self._times_at_once(table["6"]) if self.columns > _CLOSE_TIME else opens + self._length_us
         if opens is None or closes is None:
             return None
         if self.columns <= _CLOSE_TIME:
             self._measure(opens)
         self.rows += table.num_rows
-        inside = (opens < closes) & (closes <= opens + _MINUTE_US)
-        columns = [_time_texts(opens), _time_texts(np.where(inside, opens + _LAST_INSTANT_US, closes))]
+        ends = opens + self._length_us
+        inside = (opens < closes) & (closes <= ends)
+        columns = [_time_texts(opens), _time_texts(np.where(inside, ends - _BEFORE_END_US, closes))]
         columns += [table[name] for name in names if int(name) not in {0, _CLOSE_TIME, _IGNORED}]
         sink = pa.BufferOutputStream()
         pa_csv.write_csv(
@@ -174,14 +177,13 @@ class LineReader:
         for place, field in enumerate(fields):
             _check(field, place)
         opens = self._time(fields[0])
-        if self.columns > _CLOSE_TIME:
-            closes = self._time(fields[_CLOSE_TIME])
-        else:
-            closes = opens + _MINUTE_US
+        ends = opens + self._length_us
+        closes = self._time(fields[_CLOSE_TIME]) if self.columns > _CLOSE_TIME else ends
+        if self.columns <= _CLOSE_TIME:
             self._measure(np.array([opens]))
         self.rows += 1
-        if opens < closes <= opens + _MINUTE_US:
-            closes = opens + _LAST_INSTANT_US
+        if opens < closes <= ends:
+            closes = ends - _BEFORE_END_US
         told = [field for place, field in enumerate(fields) if place not in {0, _CLOSE_TIME, _IGNORED}]
         return [_time_text(opens), _time_text(closes), *told]
 
