@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cryptoflow import __version__
 from cryptoflow.cli import (
+    backfill_candles,
     candle_proof,
     candles,
     configuration,
@@ -43,6 +44,7 @@ app.add_typer(candle_proof.candles_app, name="candles")
 app.add_typer(candle_proof.certificate_app, name="certificate")
 app.add_typer(health.app)
 app.add_typer(configuration.app)
+app.add_typer(backfill_candles.app, name="backfill", help="Fetch history.")
 app.add_typer(simulate.app, name="simulate")
 
 

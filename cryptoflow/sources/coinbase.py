@@ -41,6 +41,7 @@ from cryptoflow.sources.streams import open_socket
 
 MOST_CANDLES: Final = 300
 MOST_TRADES: Final = 1_000
+_DAY: Final = timedelta(days=1)
 SECONDS_OF: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400}
 
 TRAITS: Final = Traits(
@@ -133,9 +134,28 @@ class Coinbase:
         return CandlePage(candles=inside, bad=rows.bad, answer=answer, start=start, end=end)
 
     async def first_candle_at(self, symbol: str) -> datetime | None:
-        """Coinbase cannot be asked for the oldest candle."""
-        del symbol
-        return None
+        """When the first minute with a trade opened: back by days until there are none, then within the first day."""
+        first_day = await self._first_day(symbol)
+        if first_day is None:
+            return None
+        start = first_day
+        while start < first_day + _DAY:
+            end = start + MOST_CANDLES * timedelta(minutes=1)
+            page = await self.candles(symbol, "1m", start=start, end=end)
+            if page.candles:
+                return page.candles[0].opens_at
+            start = end
+        return first_day
+
+    async def _first_day(self, symbol: str) -> datetime | None:
+        end = (await self.server_time()).replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+        first: datetime | None = None
+        while True:
+            page = await self.candles(symbol, "1d", start=end - MOST_CANDLES * _DAY, end=end)
+            if not page.candles:
+                return first
+            first = page.candles[0].opens_at
+            end -= MOST_CANDLES * _DAY
 
     async def trades_from(self, symbol: str, trade_id: int) -> TradePage:
         """The trades from that number on. `after` means "older than", so the page is asked for by its far end."""

@@ -10,12 +10,13 @@ from cryptoflow.errors import UsageError
 from cryptoflow.sources import binance, coinbase
 from cryptoflow.sources.exchange import Exchange, Traits
 from cryptoflow.sources.http import ProviderClient
-from cryptoflow.sources.providers import BINANCE, COINBASE
+from cryptoflow.sources.providers import BINANCE, BINANCE_ARCHIVE, COINBASE
 
 _EXCHANGES: Final[dict[str, Callable[[ProviderClient], Exchange]]] = {
     BINANCE: binance.Binance,
     COINBASE: coinbase.Coinbase,
 }
+_ARCHIVES: Final = {BINANCE: BINANCE_ARCHIVE}
 _TRAITS: Final = {BINANCE: binance.TRAITS, COINBASE: coinbase.TRAITS}
 
 
@@ -32,6 +33,11 @@ def exchange_of(client: ProviderClient) -> Exchange:
 def traits_of(name: str) -> Traits:
     """What is peculiar to the exchange."""
     return _TRAITS[check_exchange(name)]
+
+
+def archive_of(name: str) -> str | None:
+    """The provider that keeps the exchange's archive of files; None when there is none."""
+    return _ARCHIVES.get(check_exchange(name))
 
 
 def check_exchange(name: str) -> str:

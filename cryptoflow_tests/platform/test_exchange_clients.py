@@ -186,11 +186,13 @@ def test_a_halt_has_no_rows_at_binance(simulator: SimulatorServer) -> None:
     assert [candle.volume for candle in page.candles if candle.opens_at == start + 10 * MINUTE] == [0]
 
 
-def test_the_first_candle_is_known_to_binance_only(simulator: SimulatorServer) -> None:
-    first = ask(simulator, "binance", lambda exchange: exchange.first_candle_at("SOLUSDT"))
-    _, pair = truth(simulator, "binance", "SOLUSDT")
-    assert timedelta(0) <= first - datetime.fromtimestamp(pair.listed_at, UTC) < timedelta(days=1)
-    assert ask(simulator, "coinbase", lambda exchange: exchange.first_candle_at("SOL-USD")) is None
+@pytest.mark.parametrize(("name", "symbol"), [("binance", "SOLUSDT"), ("coinbase", "SOL-USD")])
+def test_the_beginning_of_a_pair_is_its_first_traded_minute(simulator: SimulatorServer, name: str, symbol: str) -> None:
+    first = ask(simulator, name, lambda exchange: exchange.first_candle_at(symbol))
+    _, pair = truth(simulator, name, symbol)
+    listed = datetime.fromtimestamp(pair.listed_at, UTC)
+    trades = expected_candles(simulator, name, symbol, listed, listed + timedelta(days=1))
+    assert first == trades[0].opens_at
 
 
 @pytest.mark.parametrize("name", PAIRS)
