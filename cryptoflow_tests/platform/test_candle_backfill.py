@@ -81,25 +81,19 @@ def ledger(bench: CandleBench) -> dict[str, str]:
 
 def test_months_then_days_then_asking_and_a_second_time_nothing(bench: CandleBench) -> None:
     seen: list[Progress] = []
-    start = day("2024-12-30")
-    (report,) = backfill(bench, "binance", "BTCUSDT", start=start, on_progress=seen.append)
-    end = bench.now.replace(second=0)
-    assert_true(bench, "binance", "BTCUSDT", start, end)
+    start, end = day("2025-01-20"), bench.now.replace(second=0, microsecond=0)
+    (report,) = backfill(bench, "binance", "SUSHIBTC", start=start, on_progress=seen.append)
+    assert_true(bench, "binance", "SUSHIBTC", start, end)
     assert report.errors == []
-    assert [name for name in ledger(bench) if name.count("-") == 3] == [
-        "BTCUSDT-1m-2024-12.zip",
-        "BTCUSDT-1m-2025-01.zip",
-    ]
+    assert [name for name in ledger(bench) if name.count("-") == 3] == ["SUSHIBTC-1m-2025-01.zip"]
     assert set(ledger(bench).values()) == {"done"}
-    assert (report.files, report.asked) == (2 + 10, 1)
+    assert (report.files, report.asked) == (1 + 10, 1)
     assert seen[-1].done == seen[-1].total == (end - start) // MINUTE
-    sources = bench.rows(
-        "SELECT source, count(*) FROM candles.minute_candles WHERE open_time >= %s GROUP BY 1", day("2025-02-11")
-    )
-    assert sources == [("rest", 358)]
+    query = "SELECT source, count(*) FROM candles.minute_candles WHERE open_time >= %s GROUP BY 1"
+    assert bench.rows(query, day("2025-02-11")) == [("rest", 358)]
     before = bench.rows("SELECT count(*), max(recorded_at) FROM candles.minute_candles")
-    (again,) = backfill(bench, "binance", "BTCUSDT", start=start)
-    assert (again.files, again.files_known, again.stored) == (0, 12, 0)
+    (again,) = backfill(bench, "binance", "SUSHIBTC", start=start)
+    assert (again.files, again.files_known, again.stored) == (0, 11, 0)
     assert bench.rows("SELECT count(*), max(recorded_at) FROM candles.minute_candles") == before
 
 
@@ -119,7 +113,7 @@ def test_an_exchange_without_an_archive_is_asked_and_quiet_minutes_are_explained
     [
         ("archive_checksum", "its checksum says"),
         ("archive_columns", "do not fit"),
-        ("archive_cut", "damaged"),
+        ("archive_cut", "was refused"),
     ],
 )
 def test_a_bad_file_is_named_the_rest_goes_on_and_asking_fills_its_place(
@@ -134,7 +128,7 @@ def test_a_bad_file_is_named_the_rest_goes_on_and_asking_fills_its_place(
     assert {name: state for name, state in ledger(bench).items() if state != "done"} == {
         "SUSHIBTC-1m-2025-02-08.zip": "failed"
     }
-    assert_true(bench, "binance", "SUSHIBTC", start, bench.now.replace(second=0))
+    assert_true(bench, "binance", "SUSHIBTC", start, bench.now.replace(second=0, microsecond=0))
     bench.world.faults.clear()
     (again,) = backfill(bench, "binance", "SUSHIBTC", start=start)
     assert (again.files, again.errors) == (1, [])
@@ -186,16 +180,16 @@ def command(bench: CandleBench, *words: str) -> subprocess.Popen[str]:
 
 
 def test_killed_in_the_middle_it_goes_on_from_there_in_bounded_memory(bench: CandleBench) -> None:
-    words = ("--exchange", "binance", "--symbols", "ETHBTC,SUSHIBTC", "--from", "2024-11-01", "--to", "2025-02-05")
+    words = ("--exchange", "binance", "--symbols", "SUSHIBTC", "--from", "2024-12-01", "--to", "2025-02-05")
     first = command(bench, *words)
     try:
-        wait_until(lambda: list(ledger(bench).values()).count("done") >= 2, "two files are in", seconds=90)
+        wait_until(lambda: list(ledger(bench).values()).count("done") >= 1, "a file is in", seconds=90)
         os.kill(first.pid, signal.SIGKILL)
     finally:
         first.communicate()
     assert first.returncode == -signal.SIGKILL
     done = [name for name, state in ledger(bench).items() if state == "done"]
-    assert 2 <= len(done) < 14
+    assert 1 <= len(done) < 6
     second = command(bench, *words, "--json")
     watched = psutil.Process(second.pid)
     most = 0
@@ -212,11 +206,9 @@ def test_killed_in_the_middle_it_goes_on_from_there_in_bounded_memory(bench: Can
     assert second.returncode == 0, out
     assert '"files_known"' in out
     assert 0 < most < MOST_BYTES
-    start, end = day("2024-11-01"), day("2025-02-05")
-    for symbol in ("ETHBTC", "SUSHIBTC"):
-        assert_true(bench, "binance", symbol, start, end)
-    attempts = bench.rows("SELECT count(*) FROM candles.minute_candles_revisions")
-    assert attempts == [(0,)], "nothing was stored twice with other values"
+    assert_true(bench, "binance", "SUSHIBTC", day("2024-12-01"), day("2025-02-05"))
+    changed = bench.rows("SELECT count(*) FROM candles.minute_candles_revisions")
+    assert changed == [(0,)], "nothing was stored twice with other values"
 
 
 def test_words_that_make_no_sense_are_refused_with_a_cure(bench: CandleBench) -> None:
