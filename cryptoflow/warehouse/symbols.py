@@ -123,3 +123,8 @@ def symbols_of(connection: Connection, exchange: str) -> dict[str, KnownSymbol]:
     rows = connection.execute(statement("candles/select_symbols"), {"exchange": exchange})
     found = [KnownSymbol(**dict(zip(names, row, strict=True))) for row in rows]
     return {one.symbol: one for one in found}
+
+
+def refresh_symbol_summary(connection: Connection) -> None:
+    """Reckon analytics.symbol_summary anew; who reads it meanwhile is not held up."""
+    connection.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY candles.symbol_summary")
