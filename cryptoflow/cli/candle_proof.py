@@ -1,4 +1,4 @@
-"""`cryptoflow candles verify`, `cryptoflow certificate` and the gaps of candles: what is known of them, and its proof.
+"""`cryptoflow candles ...`, `cryptoflow certificate ...` and the gaps of candles: what is known of them, and its proof.
 
 What does not belong here: how candles are compared, certified and checked.
 """
@@ -18,6 +18,7 @@ import typer
 
 from cryptoflow.cadence import CANDLE_INTERVALS
 from cryptoflow.cli.candles import ExchangeOption, SymbolOption
+from cryptoflow.cli.market import say_explained
 from cryptoflow.cli.options import HomeOption, JsonOption, instant_of
 from cryptoflow.cli.output import Format, Rows, print_json, print_rows
 from cryptoflow.errors import UsageError
@@ -47,8 +48,7 @@ def verify(
     from cryptoflow.warehouse.pool import transaction
     from cryptoflow.warehouse.symbols import find_symbol
 
-    if interval not in CANDLE_INTERVALS:
-        raise UsageError(f"There is no interval {interval!r}.", cure=f"Known: {', '.join(CANDLE_INTERVALS)}.")
+    _require_interval(interval)
     with database_for_command(load_settings(home=home)) as endpoints:
         with transaction(endpoints.database_url) as connection:
             pair = find_symbol(connection, exchange=exchange, symbol=symbol)
@@ -65,6 +65,54 @@ def verify(
     if any(one.differing for one in compared.values()):
         typer.echo("candles.candle_differences has every difference.", err=True)
         raise typer.Exit(1)
+
+
+@candles_app.command()
+def explain(
+    instant: Annotated[str, typer.Argument(help="Any instant within the bucket, e.g. 2026-01-31T12:00Z.")],
+    exchange: ExchangeOption,
+    symbol: SymbolOption,
+    interval: Annotated[str, typer.Option("--interval", help="Interval of the candle, e.g. 1h.")] = "1h",
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Say where a candle comes from: its value, its inputs, the rule, and what it said before."""
+    from cryptoflow.runtime.session import database_for_command
+    from cryptoflow.warehouse.candle_origins import explain_candle
+    from cryptoflow.warehouse.pool import transaction
+    from cryptoflow.warehouse.symbols import find_symbol
+
+    _require_interval(interval)
+    moment = instant_of(instant)
+    with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
+        pair = find_symbol(connection, exchange=exchange, symbol=symbol)
+        explanation = explain_candle(connection, pair, interval, moment)
+    if json:
+        print_json(asdict(explanation))
+    else:
+        say_explained(explanation)
+
+
+@candles_app.command()
+def corrections(
+    since: Annotated[str, typer.Option("--since", help="From this instant on, e.g. 2026-01-31T12:00Z.")],
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the candles that were corrected after they were final: old and new close, what changed, and when."""
+    from cryptoflow.runtime.session import database_for_command
+    from cryptoflow.warehouse.candle_origins import CandleCorrection, candle_corrections_since
+    from cryptoflow.warehouse.pool import transaction
+
+    instant = instant_of(since)
+    with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
+        found = [asdict(one) for one in candle_corrections_since(connection, instant)]
+    if json:
+        print_json(found)
+        return
+    names = list(CandleCorrection.__dataclass_fields__)
+    rows = [[", ".join(row[name]) if name == "changed" else row[name] for name in names] for row in found]
+    print_rows(Rows(columns=names, rows=rows), form=Format.TABLE)
 
 
 @certificate_app.command()
@@ -142,6 +190,11 @@ def tell_candle_gaps(
     values = [(gap.starts, gap.ends, gap.minutes, gap.state, gap.reason, gap.times_asked) for gap in found]
     columns = ("from", "to", "minutes", "state", "reason", "times asked")
     print_rows(Rows(columns=columns, rows=values), form=Format.TABLE)
+
+
+def _require_interval(interval: str) -> None:
+    if interval not in CANDLE_INTERVALS:
+        raise UsageError(f"There is no interval {interval!r}.", cure=f"Known: {', '.join(CANDLE_INTERVALS)}.")
 
 
 def _certificate(path: Path) -> Certificate:

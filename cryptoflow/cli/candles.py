@@ -52,7 +52,7 @@ def import_candles(
     """Store minutes from local files, each file wholly or not at all, and build the larger candles from them."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.pool import transaction
-    from cryptoflow.warehouse.symbols import ensure_symbol
+    from cryptoflow.warehouse.symbols import ensure_symbol, refresh_symbol_summary
     from cryptoflow.warehouse.world import settle_world
 
     if interval != "1m":
@@ -69,6 +69,8 @@ def import_candles(
                 connection, exchange=exchange, symbol=symbol, base=base, quote=quote, seen_at=datetime.now(UTC)
             )
         results = [(path, _imported(endpoints.database_url, path, pair, again=again)) for path in files]
+        with transaction(endpoints.database_url) as connection:
+            refresh_symbol_summary(connection)
     if json:
         print_json([_told(path, result) for path, result in results])
     else:

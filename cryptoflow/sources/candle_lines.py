@@ -237,4 +237,4 @@ def _time_texts(values: Any) -> Any:
 
 
 def _time_text(value: int) -> str:
-    return (_EPOCH + timedelta(microseconds=value)).isoformat()
+    return f"{_EPOCH + timedelta(microseconds=value):%Y-%m-%d %H:%M:%S.%f}Z"

@@ -116,7 +116,7 @@ def _compare_statement(is_minute: bool) -> sql.Composed:
                     found_at = CASE WHEN known.settled_at IS NULL THEN known.found_at ELSE excluded.found_at END,
                     last_found_at = excluded.last_found_at,
                     settled_at = NULL
-            RETURNING found_at = last_found_at AS is_new
+            RETURNING old.found_at IS NULL OR old.settled_at IS NOT NULL AS is_new
         ),
 
         settled AS (

@@ -126,13 +126,12 @@ def _rules_of(table: sa.Table) -> list[Rule]:
     columns = [table.columns[name] for name in written_columns(table)]
     rules = [(column.name, rule) for column in columns if (rule := hard_rule(column))]
     rules += [(f"{column.name}_given", f"{column.name} IS NOT NULL") for column in columns if not column.nullable]
-    rules += whole_row_rules(table).items()
     rules += [
         (f"{column.name}_finite", f"{column.name} NOT IN {_NOT_NUMBERS}")
         for column in columns
         if isinstance(column.type, sa.Numeric)
     ]
-    return rules
+    return [*rules, *whole_row_rules(table).items()]
 
 
 @cache

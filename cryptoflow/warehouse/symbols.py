@@ -136,5 +136,10 @@ def tell_listing(connection: Connection, symbol_id: int, *, listed_at: datetime)
     connection.execute(statement("candles/tell_listing"), {"symbol_id": symbol_id, "listed_at": listed_at})
 
 
+def refresh_symbol_summary(connection: Connection) -> None:
+    """Reckon analytics.symbol_summary anew; who reads it meanwhile is not held up."""
+    connection.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY candles.symbol_summary")
+
+
 def _known(row: Sequence[Any]) -> KnownSymbol:
     return KnownSymbol(**dict(zip(KnownSymbol.__dataclass_fields__, row, strict=True)))

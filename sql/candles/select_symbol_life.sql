@@ -15,6 +15,9 @@ SELECT
     CASE
         WHEN symbols.delisted_at IS NOT NULL
             THEN greatest(symbols.delisted_at, observed.last_minute + INTERVAL '1 minute')
+        -- Nobody follows a symbol that only files told of: nothing is expected after them.
+        WHEN symbols.status = 'unknown'
+            THEN observed.last_minute + INTERVAL '1 minute'
     END AS ends
 FROM candles.symbols AS symbols
 CROSS JOIN days
