@@ -80,7 +80,7 @@ def write_page(
     )
     prepare_candle_partitions(database_url, starts=page.start, ends=page.end)
     with transaction(database_url) as connection:
-        stored = store_candles(connection, [_candle(pair, one) for one in over], origin=origin)
+        stored = store_candles(connection, [candle_of(pair, one) for one in over], origin=origin)
         sha256 = page.answer.payload_sha256
         quarantine(connection, [refused(row, sha256, dataset=DATASET, provider=pair.exchange) for row in page.bad])
         broken = len(page.bad) + stored.refused
@@ -127,6 +127,24 @@ def runs_of(minutes: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
     return runs
 
 
+def candle_of(pair: KnownSymbol, candle: ExchangeCandle) -> Candle:
+    """What the exchange said, as a row of the pair."""
+    return Candle(
+        symbol_id=pair.symbol_id,
+        open_time=candle.opens_at,
+        close_time=candle.closes_at,
+        open=candle.open_price,
+        high=candle.high_price,
+        low=candle.low_price,
+        close=candle.close_price,
+        volume=candle.volume,
+        quote_volume=candle.quote_volume,
+        trade_count=candle.trade_count,
+        taker_base_volume=candle.taker_buy_volume,
+        taker_quote_volume=candle.taker_buy_quote_volume,
+    )
+
+
 def _silent_minutes(page: CandlePage, *, until: datetime) -> Iterator[datetime]:
     there = {candle.opens_at for candle in page.candles}
     minute = page.start
@@ -165,20 +183,3 @@ def _meaning(ends: datetime, *, traits: Traits, now: datetime, broken: int) -> t
     if now < ends + SETTLED_AFTER:
         return "pending", "not in the exchange's answer; it will be asked once more"
     return "source_has_none", "not in the exchange's answer"
-
-
-def _candle(pair: KnownSymbol, candle: ExchangeCandle) -> Candle:
-    return Candle(
-        symbol_id=pair.symbol_id,
-        open_time=candle.opens_at,
-        close_time=candle.closes_at,
-        open=candle.open_price,
-        high=candle.high_price,
-        low=candle.low_price,
-        close=candle.close_price,
-        volume=candle.volume,
-        quote_volume=candle.quote_volume,
-        trade_count=candle.trade_count,
-        taker_base_volume=candle.taker_buy_volume,
-        taker_quote_volume=candle.taker_buy_quote_volume,
-    )

@@ -67,6 +67,26 @@ def write_feeds(connection: Connection, standings: Sequence[FeedStanding]) -> No
         connection.execute(statement("candles/write_feeds"), {"rows": _rows(standings)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSummary:
+    """All feeds together. Times are the exchanges', but for `beat_at`."""
+
+    feeds: int
+    live: int
+    beat_at: datetime | None
+    whole_until: datetime | None
+    newest: datetime | None
+    lag_ms: int | None
+    trades_stored: int
+
+
+def summarise_feeds(connection: Connection) -> FeedSummary:
+    """How the live feeds stand as a whole."""
+    row = connection.execute(statement("candles/select_feed_summary")).fetchone()
+    assert row is not None
+    return FeedSummary(**dict(zip(FeedSummary.__dataclass_fields__, row, strict=True)))
+
+
 def open_outages(connection: Connection, begun: Sequence[OutageBegun]) -> None:
     """Write down that feeds are out; one that is known to be out stays as it is."""
     if begun:
