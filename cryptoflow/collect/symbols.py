@@ -17,7 +17,7 @@ from cryptoflow.collect.quarantining import refused
 from cryptoflow.settings import Settings
 from cryptoflow.sources.errors import ProviderError
 from cryptoflow.sources.exchange import ExchangeSymbol, SymbolList
-from cryptoflow.sources.exchanges import check_exchange, exchange_of
+from cryptoflow.sources.exchanges import check_exchange, exchange_of, traits_of
 from cryptoflow.sources.http import ProviderClient, run_sync
 from cryptoflow.warehouse.collections import CollectionType, close_collection
 from cryptoflow.warehouse.locks import dataset_lock
@@ -85,7 +85,7 @@ def collect_symbols(
         reports = [_write(database_url, asking, run_id=run_id) for asking in askings]
         raise_if_none_answered(askings)
         for report in reports:
-            if report.error is None:
+            if report.error is None and traits_of(report.exchange).tells_beginnings:
                 run_sync(_learn_beginnings(settings, report.exchange, database_url, redis_url, run_id))
     return reports
 

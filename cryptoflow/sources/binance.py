@@ -59,6 +59,7 @@ TRAITS: Final = Traits(
     candles_per_answer=MOST_ROWS,
     trades_per_answer=MOST_ROWS,
     sends_quiet_minutes=True,
+    tells_beginnings=True,
     usual_quotes=("USDT",),
 )
 

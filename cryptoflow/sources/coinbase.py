@@ -42,6 +42,8 @@ from cryptoflow.sources.streams import open_socket
 MOST_CANDLES: Final = 300
 MOST_TRADES: Final = 1_000
 _DAY: Final = timedelta(days=1)
+OPENED_AT: Final = datetime(2015, 1, 1, tzinfo=UTC)
+"""The exchange has no candle before this day."""
 SECONDS_OF: Final = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400}
 
 TRAITS: Final = Traits(
@@ -49,6 +51,7 @@ TRAITS: Final = Traits(
     candles_per_answer=MOST_CANDLES,
     trades_per_answer=MOST_TRADES,
     sends_quiet_minutes=False,
+    tells_beginnings=False,
     usual_quotes=("USD", "USDC"),
 )
 
@@ -134,7 +137,7 @@ class Coinbase:
         return CandlePage(candles=inside, bad=rows.bad, answer=answer, start=start, end=end)
 
     async def first_candle_at(self, symbol: str) -> datetime | None:
-        """When the first minute with a trade opened: back by days until there are none, then within the first day."""
+        """When the first minute with a trade opened: first the day is searched for, then the minute within it."""
         first_day = await self._first_day(symbol)
         if first_day is None:
             return None
@@ -148,14 +151,19 @@ class Coinbase:
         return first_day
 
     async def _first_day(self, symbol: str) -> datetime | None:
-        end = (await self.server_time()).replace(hour=0, minute=0, second=0, microsecond=0) + _DAY
+        """By halving: an answer holds 300 days, and from the first day on none of them is without a trade."""
+        length = MOST_CANDLES * _DAY
+        low, high = 0, (await self.server_time() - OPENED_AT) // length
         first: datetime | None = None
-        while True:
-            page = await self.candles(symbol, "1d", start=end - MOST_CANDLES * _DAY, end=end)
-            if not page.candles:
-                return first
-            first = page.candles[0].opens_at
-            end -= MOST_CANDLES * _DAY
+        while low <= high:
+            middle = (low + high) // 2
+            start = OPENED_AT + middle * length
+            page = await self.candles(symbol, "1d", start=start, end=start + length)
+            if page.candles:
+                first, high = page.candles[0].opens_at, middle - 1
+            else:
+                low = middle + 1
+        return first
 
     async def trades_from(self, symbol: str, trade_id: int) -> TradePage:
         """The trades from that number on. `after` means "older than", so the page is asked for by its far end."""

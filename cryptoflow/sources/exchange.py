@@ -32,6 +32,8 @@ class Traits:
     trades_per_answer: int
     sends_quiet_minutes: bool
     """True: a minute without a trade comes as a flat candle. False: it is left out, which says that nothing traded."""
+    tells_beginnings: bool
+    """Whether one question tells when a pair began; else it takes a search, made only where that is needed."""
     usual_quotes: tuple[str, ...]
     """The currencies that its main pairs are quoted in, best first."""
 
