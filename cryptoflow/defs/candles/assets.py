@@ -43,7 +43,7 @@ def exchange_symbols(context: dg.AssetExecutionContext, warehouse: WarehouseReso
             database_url=warehouse.database_url,
             redis_url=warehouse.redis_url,
             collection_type="manual" if context.run.tags.get("dagster/from_ui") else "complete",
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
     for report in reports:
         if report.error:
@@ -72,7 +72,7 @@ def candle_tick(context: dg.AssetExecutionContext, warehouse: WarehouseResource)
     given = {
         "database_url": warehouse.database_url,
         "redis_url": warehouse.redis_url,
-        "run_id": context.run_id,
+        "run_id": context.run.run_id,
     }
     with told_to_dagster():
         scheduled = SLOT_TAG in context.run.tags
@@ -122,7 +122,7 @@ def candle_history(context: dg.AssetExecutionContext, warehouse: WarehouseResour
             end=window.end,
             database_url=warehouse.database_url,
             redis_url=warehouse.redis_url,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
     for report in reports:
         for error in report.errors:
