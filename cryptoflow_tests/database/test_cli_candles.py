@@ -153,8 +153,8 @@ def refused_files() -> dict[str, Path]:
     damaged.write_bytes(body)
     endless = Path("endless.csv")
     endless.write_text("1" * 100_000)
-    cut = zipped("cut.csv", {"a.csv": line(0)})
-    cut.write_bytes(cut.read_bytes()[:40])
+    cut = Path("cut.zip")
+    cut.write_bytes(b"PK\x03\x04\r\x00 the rest of it is missing")
     return {
         "its checksum file says 0000": wrong,
         "it is damaged or locked": damaged,
@@ -166,7 +166,7 @@ def refused_files() -> dict[str, Path]:
         "do not fit, the first in line 1": file("words.csv", *(f"a{n},b,c,d,e,1" for n in range(300))),
         "its candles are 5 minutes apart": file("coarse.csv", *(line(5 * step, columns=6) for step in range(20))),
         "lines that are too long": endless,
-        "its first line has": cut,
+        "its first line does not fit: it is no line of CSV": cut,
     }
 
 
