@@ -167,7 +167,7 @@ class CandleFile:
         try:
             fields = fields_of(first.decode("utf-8", "replace").rstrip("\r"))
         except Misfit as misfit:
-            raise _refusal(self.path, str(misfit)) from None
+            raise _refusal(self.path, f"its first line does not fit: {misfit}") from None
         if fields and self._lines is None:
             if not FEWEST_COLUMNS <= len(fields) <= MOST_COLUMNS:
                 wanted = f"{FEWEST_COLUMNS} to {MOST_COLUMNS}"

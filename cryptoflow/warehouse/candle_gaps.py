@@ -112,7 +112,7 @@ def tell_candle_slots(
     lock_candles(connection, [symbol_id])
     starts, ends = zip(*spans, strict=True)
     connection.execute(
-        statement("candles/tell_candle_slots"),
+        statement("candles/record_candle_slots"),
         {
             "symbol_id": symbol_id,
             "starts": list(starts),

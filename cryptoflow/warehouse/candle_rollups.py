@@ -154,7 +154,10 @@ def _build_statement(interval: str) -> sql.Composed:
 
 
 def _fold(this: CandleInterval, finer: CandleInterval) -> sql.Composed:
-    """One bucket from its finer candles. They are named one by one: each is found by the key, however many others."""
+    """One bucket from its finer candles. They are named one by one: each is found by the key, however many others.
+
+    All that hangs on the order of time asks for the same order, so that it is made once.
+    """
     is_minute = finer.built_from is None
     table = minute_candles if is_minute else coarse_candles
     steps = range(0, this.minutes, finer.minutes)
@@ -183,7 +186,7 @@ def _fold(this: CandleInterval, finer: CandleInterval) -> sql.Composed:
         HAVING count(*) > 0
         """
     ).format(
-        close=sql.SQL("(array_agg(finer.close ORDER BY finer.open_time DESC))[1]"),
+        close=sql.SQL("(array_agg(finer.close ORDER BY finer.open_time))[count(*)::int]"),
         sums=sql.SQL(", ").join(
             sql.SQL("CASE WHEN count(finer.{0}) = count(*) THEN sum(finer.{0}) END{1} AS {0}").format(
                 sql.Identifier(name), sql.SQL("::bigint" if name == "trade_count" else "")

@@ -10,7 +10,7 @@ What does not belong here: asking exchanges, reading files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,14 @@ from typing import Final, Literal
 from psycopg import sql
 
 from cryptoflow.contracts.candles import minute_candles
-from cryptoflow.warehouse.candle_rollups import FINEST, BuiltCandles, build_candles, lock_candles, mark_changed
+from cryptoflow.warehouse.candle_rollups import (
+    FINEST,
+    BuiltCandles,
+    bucket_of,
+    build_candles,
+    lock_candles,
+    mark_changed,
+)
 from cryptoflow.warehouse.merge import merge_steps, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
@@ -103,7 +110,10 @@ def _store_staged(connection: Connection, received: int) -> StoredCandles:
     refused.update(refuse_repeated(connection, minute_candles, provider=_EXCHANGE))
     symbol_ids, first, last = _prepare(connection)
     recorded_at = lock_candles(connection, symbol_ids)
-    row = connection.execute(_merge_statement(), {"recorded_at": recorded_at}).fetchone()
+    span = {"symbols": symbol_ids, "first": first, "last": last, "recorded_at": recorded_at}
+    # Where nothing stands yet nothing has to be compared, which is half the work of much history.
+    write = _insert_statement() if _is_untouched(connection, span) else _merge_statement()
+    row = connection.execute(write, span).fetchone()
     assert row is not None
     return StoredCandles(
         received=received,
@@ -163,16 +173,60 @@ def _prepare(connection: Connection) -> tuple[list[int], datetime | None, dateti
     return row[0], row[1], row[2]
 
 
+def _is_untouched(connection: Connection, span: Mapping[str, object]) -> bool:
+    """Whether no minute stands on the days of the span: a day with one has its candle since the same transaction."""
+    row = connection.execute(
+        sql.SQL(
+            """
+            SELECT NOT EXISTS (
+                SELECT 1
+                FROM candles.coarse_candles
+                WHERE
+                    interval = '1d'
+                    AND symbol_id = any(%(symbols)s)
+                    AND open_time >= {first_day}
+                    AND open_time <= %(last)s
+            )
+            """
+        ).format(first_day=bucket_of("1d", "%(first)s::timestamptz")),
+        span,
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+@cache
+def _insert_statement() -> sql.Composed:
+    """Writes the stage, and marks what follows from it."""
+    return _incoming() + sql.SQL(
+        """
+        merged AS (
+            INSERT INTO candles.minute_candles ({names}, recorded_at)
+            SELECT {names}, %(recorded_at)s FROM incoming
+            RETURNING open_time AS key_open_time, symbol_id AS key_symbol_id, true AS says_new
+        ),
+
+        marked AS ({mark})
+
+        SELECT count(*) FROM merged
+        """
+    ).format(names=_names(), mark=mark_changed(FINEST))
+
+
 @cache
 def _merge_statement() -> sql.Composed:
+    """The same where minutes stand already: those that count less than what stands are passed over."""
     return (
-        sql.SQL(
-            "WITH incoming AS (SELECT DISTINCT ON (open_time, symbol_id) {names} FROM {stage}"
-            " ORDER BY open_time, symbol_id),"
-        ).format(
-            names=sql.SQL(", ").join(map(sql.Identifier, written_columns(minute_candles))),
-            stage=stage_of(minute_candles),
-        )
+        _incoming()
         + merge_steps(minute_candles)
         + sql.SQL(", marked AS ({}) SELECT count(*) FROM merged WHERE says_new").format(mark_changed(FINEST))
     )
+
+
+def _incoming() -> sql.Composed:
+    return sql.SQL(
+        "WITH incoming AS (SELECT DISTINCT ON (open_time, symbol_id) {} FROM {} ORDER BY open_time, symbol_id),"
+    ).format(_names(), stage_of(minute_candles))
+
+
+def _names() -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, written_columns(minute_candles)))

@@ -79,7 +79,7 @@ def sync_symbols(
         closed = connection.execute(
             statement("candles/close_unlisted_symbols"), {"exchange": exchange, "seen_at": seen_at, "symbols": names}
         ).rowcount
-    connection.execute(statement("candles/link_symbols"), {"exchange": exchange})
+    connection.execute(statement("candles/update_symbol_assets"), {"exchange": exchange})
     return SyncedSymbols(
         listed=len(listed),
         new=sum(is_new for _, is_new, _ in told),
@@ -133,7 +133,7 @@ def select_followed(
 
 def tell_listing(connection: Connection, symbol_id: int, *, listed_at: datetime) -> None:
     """Say when trading of the pair began, where that was not known."""
-    connection.execute(statement("candles/tell_listing"), {"symbol_id": symbol_id, "listed_at": listed_at})
+    connection.execute(statement("candles/update_listing"), {"symbol_id": symbol_id, "listed_at": listed_at})
 
 
 def refresh_symbol_summary(connection: Connection) -> None:

@@ -86,7 +86,7 @@ def reckon_minutes(connection: Connection, advances: Sequence[Advance]) -> list[
         return []
     rows = [asdict(one) | {"since": one.since.isoformat()} for one in advances]
     found = connection.execute(
-        statement("candles/reckon_minutes"),
+        statement("candles/select_reckoned_minutes"),
         {"rows": storable_json(rows), "starts": min(one.since for one in advances).replace(second=0, microsecond=0)},
     )
     return [

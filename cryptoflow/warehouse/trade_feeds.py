@@ -64,7 +64,7 @@ def read_feeds(connection: Connection, symbol_ids: Sequence[int]) -> dict[int, F
 def write_feeds(connection: Connection, standings: Sequence[FeedStanding]) -> None:
     """Say how feeds stand now."""
     if standings:
-        connection.execute(statement("candles/write_feeds"), {"rows": _rows(standings)})
+        connection.execute(statement("candles/upsert_feeds"), {"rows": _rows(standings)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

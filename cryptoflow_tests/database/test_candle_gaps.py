@@ -75,11 +75,12 @@ def test_whole_days_and_hours_that_are_missing_are_one_gap(followed: str) -> Non
 
 
 def test_a_minute_that_is_only_reckoned_is_to_be_confirmed(followed: str) -> None:
-    store(followed, candle(DAY), candle(DAY + 2 * MINUTE))
-    store(followed, candle(DAY + MINUTE), source="trades")
-    assert gaps(followed, now=DAY + 5 * MINUTE) == [(DAY + MINUTE, DAY + 2 * MINUTE, "pending")]
-    store(followed, candle(DAY + MINUTE), source="rest")
-    assert gaps(followed, now=DAY + 5 * MINUTE) == []
+    alone, now = DAY + 90 * MINUTE, DAY + 24 * HOUR + 2 * MINUTE
+    store(followed, *minutes(DAY, DAY + 24 * HOUR, without={alone}))
+    store(followed, candle(alone), source="trades")
+    assert gaps(followed, now=now) == [(alone, alone + MINUTE, "pending")]
+    store(followed, candle(alone), source="rest")
+    assert gaps(followed, now=now) == []
 
 
 def test_nothing_is_expected_after_a_symbol_has_left_or_of_one_that_nobody_follows(followed: str) -> None:

@@ -55,7 +55,7 @@ def key(one: Candle) -> tuple[datetime, int]:
 
 # Each example writes to a real database: to shrink one that fails would take minutes, and it is small as it is.
 quick = settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -99,7 +99,7 @@ def test_rollups_of_rollups_are_rollups_of_minutes(database_url: str, candles: l
 
 @quick
 @given(
-    versions=st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 2), minutes()), min_size=1, max_size=16),
+    versions=st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 2), minutes()), min_size=1, max_size=10),
     data=st.data(),
 )
 def test_order_batches_and_repetition_do_not_matter(

@@ -109,5 +109,5 @@ def test_a_header_is_a_line_without_any_number() -> None:
 
 def test_quotes_are_read_and_what_is_no_csv_is_named() -> None:
     assert fields_of('"1","2"') == ["1", "2"]
-    with pytest.raises(Misfit, match="it is no CSV"):
+    with pytest.raises(Misfit, match="it is no line of CSV"):
         fields_of("1" * 200_000)

@@ -1,5 +1,5 @@
 -- Purpose: the pairs that are followed on an exchange: of the largest assets the main pair each, and those named.
--- Parameters: exchange (text), quotes (text[]): best first, top (integer), named (text[]).
+-- Parameters: exchange (text), quotes (text[]: best first), top (integer), named (text[]).
 -- Reads: candles.symbols, market.assets. Writes: nothing.
 WITH main AS (
     SELECT DISTINCT ON (pairs.asset_id)

@@ -1,5 +1,5 @@
 -- Purpose: of each pair the newest minute that the exchange confirmed.
--- Parameters: symbol_ids (integer[]), starts (timestamptz): how far back to look.
+-- Parameters: symbol_ids (integer[]), starts (timestamptz: how far back to look).
 -- Reads: candles.minute_candles. Writes: nothing.
 SELECT
     symbol_id,

@@ -1,5 +1,5 @@
 -- Purpose: the newest minute that any exchange confirmed.
--- Parameters: starts (timestamptz): how far back to look.
+-- Parameters: starts (timestamptz: how far back to look).
 -- Reads: candles.minute_candles. Writes: nothing.
 SELECT max(open_time) AS newest
 FROM candles.minute_candles

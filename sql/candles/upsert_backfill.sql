@@ -1,6 +1,5 @@
 -- Purpose: say how a file or span of history stands.
--- Parameters: symbol_id (int), interval, part, kind (text), starts, ends (timestamptz), state (text), rows_received,
---   rows_stored, rows_refused (bigint), payload_sha256 (bytea), error, run_id (text).
+-- Parameters: the columns of candles.candle_backfills but attempts and the times that it keeps itself.
 -- Writes: candles.candle_backfills.
 -- Idempotent: yes, but for its times and the count of attempts, which goes up with each 'running'.
 INSERT INTO candles.candle_backfills AS known (

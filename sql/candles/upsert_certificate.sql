@@ -1,7 +1,5 @@
 -- Purpose: keep the certificate of a symbol's day.
--- Parameters: symbol_id (int), day (timestamptz), expected_minutes, observed_minutes, traded_minutes,
---   confirmed_empty_minutes, source_has_none_minutes, unknown_minutes (int), rows_sha256 (bytea), issued_at
---   (timestamptz), run_id (text).
+-- Parameters: the columns of candles.candle_certificates.
 -- Writes: candles.candle_certificates.
 -- Idempotent: yes; a day that says the same keeps its certificate, else the newer one stands.
 INSERT INTO candles.candle_certificates AS known (

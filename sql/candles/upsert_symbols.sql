@@ -1,6 +1,7 @@
 -- Purpose: take over how an exchange lists its pairs; what it does not say leaves what is known.
 -- Parameters: exchange (text), seen_at (timestamptz), rows (jsonb: a list of objects with the columns below).
--- Reads: its rows. Writes: candles.symbols. Returns: symbol_id, is_new, is_changed.
+-- Reads: its rows. Writes: candles.symbols.
+-- Returns: symbol_id, is_new, is_changed.
 -- Idempotent: yes; the same list again only moves last_seen_at.
 INSERT INTO candles.symbols AS known (
     exchange, symbol, base, quote, price_step, quantity_step, min_quantity, min_notional, status, listed_at,

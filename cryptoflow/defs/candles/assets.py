@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from cryptoflow.collect.candle_history import collect_history
 from cryptoflow.collect.candle_rebuild import rebuild_candles
 from cryptoflow.collect.candle_tail import CandleReport, collect_holes, collect_tail
 from cryptoflow.collect.symbols import collect_symbols
@@ -114,6 +113,9 @@ def tick_metadata(slot: datetime, reports: list[CandleReport]) -> dict[str, obje
 )
 def candle_history(context: dg.AssetExecutionContext, warehouse: WarehouseResource):
     """The followed pairs' minutes of whole months: archives first, then every minute that is still missing."""
+    # Reading files takes Arrow, which runs of other assets do not need.
+    from cryptoflow.collect.candle_history import collect_history
+
     window = context.partition_time_window
     with told_to_dagster():
         reports = collect_history(

@@ -22,3 +22,11 @@ DROP TABLE
     candles.minute_candles_revisions,
     candles.price_ticks,
     candles.symbols;
+
+DELETE FROM ops.retention_policies
+WHERE table_name LIKE 'candles.%';
+ALTER TABLE ops.retention_policies DROP CONSTRAINT ck_retention_policies_drop_unit;
+ALTER TABLE ops.retention_policies
+ADD CONSTRAINT ck_retention_policies_drop_unit CHECK (drop_unit IN ('row', 'day', 'month', 'year'));
+COMMENT ON COLUMN analytics.retention_policy.drop_unit IS
+'What goes at once: row, or the partition of a day, month or year; NULL: nothing goes.';

@@ -1,5 +1,5 @@
 -- Purpose: exchange data: symbols, trades, candles, their revisions and views, what is known about candles.
--- Writes: tables in candles, views and functions in analytics.
+-- Writes: tables in candles, views and functions in analytics, a choice of a column in ops.
 -- Idempotent: no; Alembic runs it once, in one transaction.
 CREATE TABLE candles.coarse_candles (
     interval TEXT NOT NULL,
@@ -970,6 +970,13 @@ INNER JOIN candles.symbols AS symbols ON versions.symbol_id = symbols.symbol_id
 $$;
 COMMENT ON FUNCTION analytics.coarse_candles_as_of(TIMESTAMPTZ) IS
 'What candles.coarse_candles said at the instant; superseded_at is NULL while it still says so.';
+
+-- Trades go by the hour.
+ALTER TABLE ops.retention_policies DROP CONSTRAINT ck_retention_policies_drop_unit;
+ALTER TABLE ops.retention_policies
+ADD CONSTRAINT ck_retention_policies_drop_unit CHECK (drop_unit IN ('row', 'hour', 'day', 'month', 'year'));
+COMMENT ON COLUMN analytics.retention_policy.drop_unit IS
+'What goes at once: row, or the partition of an hour, day, month or year; NULL: nothing goes.';
 
 GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO cryptoflow_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO cryptoflow_reader;

@@ -1,7 +1,7 @@
 -- Purpose: say why minutes of a symbol have no candle. Who knows less never overrules who knows more.
--- Parameters: symbol_id (int), starts, ends (timestamptz[]), state (text), reason (text), asked (int: 1 when the source
---   was asked for it just now, else 0).
--- Reads and writes: candles.candle_slots, whose spans are cut where the new ones lie.
+-- Parameters: symbol_id (int), starts, ends (timestamptz[]), state (text), reason (text), asked (int: 0 or 1).
+-- `asked` is 1 when the source was asked for it just now. Spans that stand are cut where the new ones lie.
+-- Reads: candles.candle_slots. Writes: candles.candle_slots.
 -- Idempotent: yes, but for times_asked.
 WITH ranks (state, rank) AS (
     VALUES

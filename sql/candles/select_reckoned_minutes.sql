@@ -1,5 +1,5 @@
 -- Purpose: what the trades so far make of the minutes into which new ones fall.
--- Parameters: rows (jsonb: symbol_id, from_id, until_id, since), starts (timestamptz): of their `since`, on a minute.
+-- Parameters: rows (jsonb: symbol_id, from_id, until_id, since), starts (timestamptz: minute of the first since).
 -- Reads: candles.price_ticks. Writes: nothing.
 -- Of each symbol only trades before until_id count: from there on some may be missing.
 WITH advanced AS (
