@@ -6,4 +6,5 @@ FROM market.hourly_close AS closes
 WHERE
     closes.bucket < %(instant)s
     AND closes.bucket >= %(instant)s::timestamptz - interval '25 hours'
+ORDER BY closes.bucket DESC
 LIMIT 1;
