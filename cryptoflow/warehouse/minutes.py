@@ -109,6 +109,8 @@ def close_minutes(
         {
             "buckets": list(buckets),
             "assets": list(assets),
+            "low": min(buckets),
+            "high": max(buckets),
             "priority": list(PRIORITY),
             "version": CLOSE_FORMULA_VERSION,
             "recorded_at": recorded_at,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from cryptoflow.warehouse.pool import Connection, transaction
@@ -98,6 +98,17 @@ def count_due(connection: Connection, *, provider: str, first_rank: int, last_ra
 def multirange_of(ranks: Sequence[tuple[int, int]]) -> str | None:
     """First and last ranks as a multirange of PostgreSQL; None when there are none."""
     return "{" + ",".join(f"[{first},{last}]" for first, last in ranks) + "}" if ranks else None
+
+
+def coverage_by_slot(
+    database_url: str, *, dataset: str, starts: datetime, ends: datetime
+) -> dict[datetime, tuple[int, int]]:
+    """(assets expected, assets observed) of each slot in [starts, ends) that was told of."""
+    with transaction(database_url) as connection:
+        rows = connection.execute(
+            statement("ops/select_slot_coverage"), {"dataset": dataset, "starts": starts, "ends": ends}
+        ).fetchall()
+    return {slot.astimezone(UTC): (expected, observed) for slot, expected, observed in rows}
 
 
 def close_slots(connection: Connection, slots: Sequence[Slot]) -> None:

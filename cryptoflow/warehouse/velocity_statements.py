@@ -62,7 +62,10 @@ def _before(instant: str, asset: str, name: str, *, midnight: str | None = None)
                 CASE WHEN last.bucket >= {since} THEN last.held_seconds ELSE 0 END
                 + CASE WHEN {is_known} THEN {holds} ELSE 0 END AS held
             FROM market.velocity AS last
-            WHERE last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
+            WHERE
+                last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
+                -- Known before it is run, so that no partition but those of two days is planned for.
+                AND last.bucket >= %(low)s::timestamptz - INTERVAL '3 days' AND last.bucket <= %(high)s
             ORDER BY last.bucket DESC
             LIMIT 1
         ) AS {name} ON true
@@ -288,6 +291,7 @@ def _figures() -> str:
                         closes.asset_id = hours.asset_id
                         AND closes.bucket < hours.hour
                         AND closes.bucket >= hours.hour - INTERVAL '{int(TREND_REACH.total_seconds())} seconds'
+                        AND closes.bucket >= %(low)s::timestamptz - INTERVAL '2 days' AND closes.bucket <= %(high)s
                         AND {_known("closes")}
                     ORDER BY closes.bucket DESC
                     LIMIT 3
@@ -301,6 +305,7 @@ def _figures() -> str:
                     ON
                         closes.asset_id = hours.asset_id
                         AND closes.bucket = hours.hour - days.back * INTERVAL '24 hours'
+                        AND closes.bucket >= %(low)s::timestamptz - INTERVAL '7 days' AND closes.bucket <= %(high)s
                         AND {_known("closes")}
             ) AS week ON true
         ),

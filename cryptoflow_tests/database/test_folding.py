@@ -65,7 +65,7 @@ ADDED = {
     ],
 }
 BUILT = {
-    "a minute in the middle": [sample(NOON + MINUTE + timedelta(seconds=5), "7")],
+    "a minute in the middle": [sample(NOON + MINUTE + timedelta(seconds=5), "31")],
     "a minute before all": [sample(NOON - MINUTE, "7")],
     "the middle and the end": [sample(NOON + MINUTE, "31", fetched_at=LATER), sample(NOON + 5 * MINUTE, "1")],
 }

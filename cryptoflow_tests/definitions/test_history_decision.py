@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoflow.defs.market.history import REST_AFTER_FAILURE, HistoryStanding, bars, decide_history
+from cryptoflow.defs.market.history import REST_AFTER_FAILURE, HistoryStanding, decide_history
+from cryptoflow.defs.plots import bars
 
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=2)

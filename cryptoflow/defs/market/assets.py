@@ -7,13 +7,15 @@ import dagster as dg
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.allowances import refresh_allowances
 from cryptoflow.collect.catalog import CatalogReport, collect_catalog
-from cryptoflow.collect.planning import SlotPlan, plan_slot
+from cryptoflow.collect.planning import DATASET, SlotPlan, plan_slot
 from cryptoflow.collect.snapshots import TICK_REQUEST_SECONDS, SnapshotReport, collect_snapshots
 from cryptoflow.contracts import close_quality, closes, market, velocity
 from cryptoflow.defs.contracted import contract_spec
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.market.rollups import COARSE, close_asset
 from cryptoflow.defs.platform.resources import WarehouseResource
+from cryptoflow.defs.plots import bars
+from cryptoflow.warehouse.slots import coverage_by_slot
 
 CATALOG = dg.AssetKey("asset_catalog")
 
@@ -58,6 +60,8 @@ MINUTE_CLOSE = dg.AssetKey("minute_close")
 CLOSE_QUALITY = dg.AssetKey("close_quality")
 VELOCITY = dg.AssetKey("velocity")
 SLOT_TAG = "cryptoflow/slot"
+A_SLOT = timedelta(minutes=1)
+LAST_HOUR = timedelta(hours=1)
 
 
 @dg.multi_asset(
@@ -81,7 +85,10 @@ def market_tick(context: dg.AssetExecutionContext, warehouse: WarehouseResource)
         report = collect_tick(context, warehouse, slot=slot, planned=planned)
     for trouble in (*report.errors, *report.warnings):
         context.log.warning(trouble)
-    metadata = tick_metadata(report, planned)
+    coverage = coverage_by_slot(
+        warehouse.database_url, dataset=DATASET, starts=slot - LAST_HOUR + A_SLOT, ends=slot + A_SLOT
+    )
+    metadata = tick_metadata(report, planned) | coverage_metadata(coverage, slot=slot)
     yield dg.MaterializeResult(asset_key=SNAPSHOTS, metadata=metadata)
     yield dg.MaterializeResult(asset_key=MINUTE_CLOSE, metadata=metadata)
     yield dg.MaterializeResult(asset_key=CLOSE_QUALITY, metadata=metadata)
@@ -153,6 +160,19 @@ def tick_metadata(report: SnapshotReport, planned: SlotPlan | None) -> dict[str,
         "plan changed": dg.MarkdownMetadataValue(_listed(planned.changes if planned else ())),
         "lag, seconds": dg.FloatMetadataValue(lag.total_seconds()),
         **{f"{built.grain} buckets built": built.changed for built in written.built},
+    }
+
+
+def coverage_metadata(coverage: dict[datetime, tuple[int, int]], *, slot: datetime) -> dict[str, object]:
+    """How much of what was due came: in this slot as a share, in each slot of the last hour as a bar."""
+    expected, observed = coverage.get(slot, (0, 0))
+    slots = [slot - back * A_SLOT for back in reversed(range(LAST_HOUR // A_SLOT))]
+    came = [coverage.get(one, (0, 0))[1] for one in slots]
+    return {
+        "coverage": dg.FloatMetadataValue(observed / expected if expected else 0.0),
+        "assets observed, last hour": dg.MarkdownMetadataValue(
+            f"`{bars(came)}` {slots[0]:%H:%M} to {slot:%H:%M} UTC, at most {max(came)} in a slot"
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from cryptoflow.defs.failures import told_to_dagster
 from cryptoflow.defs.first_time import UNFINISHED, is_running
 from cryptoflow.defs.market.assets import CATALOG, SNAPSHOTS
 from cryptoflow.defs.platform.resources import WarehouseResource
+from cryptoflow.defs.plots import bars
 from cryptoflow.refine.history_plan import run_ends_at
 from cryptoflow.warehouse.locks import DatasetBusy
 
@@ -23,7 +24,6 @@ CHART_POINTS = dg.AssetKey("market_chart_points")
 LEFT = "charts left"
 GOES_ON_AT = "goes on at"
 REST_AFTER_FAILURE = timedelta(minutes=10)
-_BARS = "▁▂▃▄▅▆▇█"
 _HOURS_SHOWN = 48
 
 
@@ -94,12 +94,6 @@ def _plot(report: HistoryReport) -> str:
     hours = [last - timedelta(hours=back) for back in reversed(range(_HOURS_SHOWN))]
     counts = [report.points_by_hour.get(hour, 0) for hour in hours]
     return f"`{bars(counts)}` {hours[0]:%m-%d %H:00} to {last:%m-%d %H:00} UTC, at most {max(counts)} an hour"
-
-
-def bars(counts: list[int]) -> str:
-    """Numbers as a row of bars; the highest bar is the largest number, a blank is none."""
-    most = max(counts, default=0)
-    return "".join(_BARS[-(-count * len(_BARS) // most) - 1] if count else " " for count in counts)
 
 
 history_job = dg.define_asset_job(
