@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -163,10 +164,12 @@ class CandleBackfill:
                     await ahead.put(fetched)
             await ahead.put(None)
 
-        async with asyncio.TaskGroup() as group:
-            group.create_task(fetch())
-            while (fetched := await ahead.get()) is not None:
-                await asyncio.to_thread(self._take_file, fetched)
+        # Always the same thread: each thread that reads files would keep memory of its own.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="files") as reader:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fetch())
+                while (fetched := await ahead.get()) is not None:
+                    await asyncio.get_running_loop().run_in_executor(reader, self._take_file, fetched)
 
     async def _fetched(self, archive: BinanceArchive, folder: Path, now: datetime) -> AsyncGenerator[_Fetched, None]:
         for pair in self._pairs:

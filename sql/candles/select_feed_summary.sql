@@ -9,5 +9,5 @@ SELECT
     min(whole_until) FILTER (WHERE state = 'live') AS whole_until,
     max(whole_until) AS newest,
     max(lag_ms) FILTER (WHERE state = 'live') AS lag_ms,
-    coalesce(sum(trades_stored), 0) AS trades_stored
+    coalesce(sum(trades_stored), 0)::bigint AS trades_stored
 FROM candles.trade_feeds;

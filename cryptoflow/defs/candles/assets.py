@@ -42,7 +42,7 @@ def exchange_symbols(context: dg.AssetExecutionContext, warehouse: WarehouseReso
             database_url=warehouse.database_url,
             redis_url=warehouse.redis_url,
             collection_type="manual" if context.run.tags.get("dagster/from_ui") else "complete",
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
     for report in reports:
         if report.error:
@@ -71,7 +71,7 @@ def candle_tick(context: dg.AssetExecutionContext, warehouse: WarehouseResource)
     given = {
         "database_url": warehouse.database_url,
         "redis_url": warehouse.redis_url,
-        "run_id": context.run_id,
+        "run_id": context.run.run_id,
     }
     with told_to_dagster():
         scheduled = SLOT_TAG in context.run.tags
@@ -113,7 +113,7 @@ def tick_metadata(slot: datetime, reports: list[CandleReport]) -> dict[str, obje
 )
 def candle_history(context: dg.AssetExecutionContext, warehouse: WarehouseResource):
     """The followed pairs' minutes of whole months: archives first, then every minute that is still missing."""
-    # Reading files takes Arrow, which runs of other assets do not need.
+    # Reading files brings pyarrow, which the code server and every other run do without.
     from cryptoflow.collect.candle_history import collect_history
 
     window = context.partition_time_window
@@ -124,7 +124,7 @@ def candle_history(context: dg.AssetExecutionContext, warehouse: WarehouseResour
             end=window.end,
             database_url=warehouse.database_url,
             redis_url=warehouse.redis_url,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
     for report in reports:
         for error in report.errors:
