@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -163,17 +164,22 @@ def test_explain_tells_which_of_both_counts(database_url: str) -> None:
     assert "charts" in explained.formula
 
 
-def test_days_of_points_go_with_their_minutes_and_not_before_the_proof(database_url: str) -> None:
+def test_days_of_points_go_with_their_minutes_and_not_before_the_proof(database_url: str, tmp_path: Path) -> None:
     store_points(database_url, point(NOON, "100"), point(NOON + 5 * MINUTE, "101"))
     hours = held(database_url, "market.hourly_close")
     (day,) = expired_days(database_url, now=NOW)
-    assert list(day.partitions) == ["market.minute_close_y2026m03d04", "raw.market_chart_points_y2026m03d04"]
+    assert list(day.partitions) == [
+        "market.close_quality_y2026m03d04",
+        "market.minute_close_y2026m03d04",
+        "market.velocity_y2026m03d04",
+        "raw.market_chart_points_y2026m03d04",
+    ]
     with psycopg.connect(database_url) as connection:
         connection.execute("DELETE FROM market.minute_close WHERE bucket = '2026-03-04 12:05Z'")
-    assert retain(database_url, now=NOW) == []
-    (kept,) = expired_days(database_url, now=NOW)
+    (kept,) = retain(database_url, now=NOW, folder=tmp_path)
     assert kept.kept_because == "1 samples are in no minute's close"
     store_points(database_url, point(NOON + 5 * MINUTE, "102", fetched_at=NOW))
-    assert [gone.starts for gone in retain(database_url, now=NOW)] == [day.starts]
+    (gone,) = retain(database_url, now=NOW, folder=tmp_path)
+    assert (gone.starts, gone.kept_because) == (day.starts, None)
     assert rows(database_url, f"SELECT count(*) FROM {POINTS}") == [(0,)]
     assert len(held(database_url, "market.hourly_close")["market.hourly_close"]) == len(hours["market.hourly_close"])
