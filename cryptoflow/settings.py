@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     )
     payload_retention_days: int = Field(default=7, ge=1, description="Days a raw answer is kept after it last came.")
 
+    run_retention_days: int = Field(
+        default=3, ge=1, description="Days that Dagster's record of a run that went well is kept, its events included."
+    )
+    failed_run_retention_days: int = Field(default=30, ge=1, description="The same for a run that failed.")
+
     contact: str = Field(
         default="",
         description="Address or page of yours, sent in the User-Agent so that a provider can reach you. Empty: none.",
