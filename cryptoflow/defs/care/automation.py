@@ -1,16 +1,20 @@
-"""When the platform looks after itself: Dagster's record is pruned every hour."""
+"""When the platform looks after itself: pruning and health by the hour, tables once a day."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from cryptoflow.defs.care.assets import HEALTH
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.platform.resources import WarehouseResource
 from cryptoflow.ops.dagster_pruning import prune
 from cryptoflow.ops.event_log import measure_event_log
+from cryptoflow.ops.table_care import care_for_tables
 
 # Short enough that the minute tick waits for it at most once or twice; what is left goes an hour later.
 PRUNING_SECONDS = 60.0
+# Nothing is begun after it; what was begun is finished.
+CARE_SECONDS = 600.0
 
 
 @dg.op(retry_policy=RETRIES)
@@ -56,4 +60,50 @@ dagster_pruning_hourly = dg.ScheduleDefinition(
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every hour, a minute's worth.",
+)
+
+
+@dg.op(retry_policy=RETRIES)
+def care_for_warehouse(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """Vacuum, analyze and build indexes anew where statistics say that it is needed."""
+    with told_to_dagster():
+        cared = care_for_tables(warehouse.database_url, now=datetime.now(UTC), seconds=CARE_SECONDS)
+    for care in cared.left:
+        context.log.warning(f"Left for the next time, because it is in use or time ran out: {care}")
+    done = "\n".join(f"- {care}" for care in cared.done) or "nothing was needed"
+    context.add_output_metadata({"done": dg.MarkdownMetadataValue(done), "left": len(cared.left)})
+
+
+@dg.job(
+    description="Vacuums, analyzes and reindexes what needs it.",
+    tags={"dagster/max_runtime": "7200", "dagster/priority": "-1"},
+)
+def table_care_job() -> None:
+    """One op: one thing after the other."""
+    care_for_warehouse()
+
+
+table_care_daily = dg.ScheduleDefinition(
+    name="table_care_daily",
+    job=table_care_job,
+    cron_schedule="10 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day, after housekeeping has removed what is past its retention.",
+)
+
+platform_health_job = dg.define_asset_job(
+    "platform_health_job",
+    selection=dg.AssetSelection.assets(HEALTH),
+    description="Measures database, cache and event log, and judges them by thresholds.",
+    tags={"dagster/max_runtime": "300", "dagster/priority": "-1"},
+)
+
+platform_health_schedule = dg.ScheduleDefinition(
+    name="platform_health_quarter_hourly",
+    job=platform_health_job,
+    cron_schedule="7,22,37,52 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Four times an hour, beside the other schedules.",
 )
