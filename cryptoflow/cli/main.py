@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cryptoflow import __version__
-from cryptoflow.cli import configuration, database, gaps, health, market, platform, quality, quota, simulate
+from cryptoflow.cli import alerts, configuration, database, gaps, health, market, platform, quality, quota, simulate
 from cryptoflow.errors import CryptoflowError
 
 EXIT_ERROR = 2
@@ -30,6 +30,7 @@ app.add_typer(gaps.app)
 app.add_typer(health.app)
 app.add_typer(configuration.app)
 app.add_typer(quality.app, name="quality")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(simulate.app, name="simulate")
 
 

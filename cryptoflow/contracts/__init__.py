@@ -5,7 +5,19 @@ clock, cadence, retention and owner. The database schema, the Dagster column sch
 docs/tables.md derive from it. What does not belong here: statements, connections, arithmetic.
 """
 
-from cryptoflow.contracts import closes, market, ops, proof, raw, refining
+from cryptoflow.contracts import alerting, closes, market, ops, proof, raw, refining
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
 
-__all__ = ["METADATA", "Contract", "closes", "contract_of", "contracts", "market", "ops", "proof", "raw", "refining"]
+__all__ = [
+    "METADATA",
+    "Contract",
+    "alerting",
+    "closes",
+    "contract_of",
+    "contracts",
+    "market",
+    "ops",
+    "proof",
+    "raw",
+    "refining",
+]

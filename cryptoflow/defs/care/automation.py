@@ -1,4 +1,4 @@
-"""When the platform looks after itself: pruning and health by the hour, tables once a day."""
+"""When the platform looks after itself: alerts by the minute, pruning and health by the hour, tables once a day."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -107,3 +107,29 @@ platform_health_schedule = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Four times an hour, beside the other schedules.",
 )
+
+
+@dg.sensor(
+    name="alerts_every_minute",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks the doctor, and tells what is broken for long enough, once, to those whom the settings name.",
+)
+def alerts_every_minute(warehouse: WarehouseResource) -> dg.SkipReason:
+    """A sensor and no job: when no worker takes runs, that is what must be told. It launches nothing."""
+    from cryptoflow.ops.alert_sinks import sinks_of
+    from cryptoflow.ops.alerts import go_round, look_at_everything
+
+    settings, now = warehouse.settings(), datetime.now(UTC)
+    database_url, dagster_url = warehouse.database_url, warehouse.dagster_database_url
+    done = go_round(
+        database_url,
+        lambda: look_at_everything(settings, database_url=database_url, dagster_database_url=dagster_url, now=now),
+        sinks_of(settings),
+        now=now,
+        after=settings.alert_after,
+        level=settings.alert_level,
+    )
+    named = ", ".join(alert.subject for alert in done.open) or "nothing"
+    problems = "; ".join(done.failures)
+    return dg.SkipReason(f"open: {named}; {done.messages} messages sent" + (f"; {problems}" if problems else ""))

@@ -1,4 +1,4 @@
--- Purpose: take back the results of expectations and the views.
+-- Purpose: take back the results of expectations, alerts and the views.
 -- Idempotent: no; Alembic runs it once, in one transaction.
 DROP VIEW
     analytics.slow_statements,
@@ -9,4 +9,6 @@ DROP VIEW
     analytics.field_coverage,
     analytics.quality_results_latest;
 DROP FUNCTION analytics.statement_statistics();
-DROP TABLE ops.quality_results;
+DROP TABLE
+    ops.alerts,
+    ops.quality_results;

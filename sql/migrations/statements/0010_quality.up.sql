@@ -1,5 +1,5 @@
--- Purpose: results of expectations, and statistics of tables, with the views that read them.
--- Writes: ops.quality_results, views and a function in analytics.
+-- Purpose: results of expectations, alerts, and statistics of tables, with the views that read them.
+-- Writes: ops.quality_results, ops.alerts, views and a function in analytics.
 -- Idempotent: no; Alembic runs it once, in one transaction.
 
 CREATE TABLE ops.quality_results (
@@ -40,6 +40,46 @@ COMMENT ON COLUMN ops.quality_results.window_starts IS 'First instant looked at;
 COMMENT ON COLUMN ops.quality_results.window_ends IS 'First instant no longer looked at.';
 COMMENT ON COLUMN ops.quality_results.error IS 'Why it could not be looked at; NULL when it was.';
 COMMENT ON COLUMN ops.quality_results.run_id IS 'Dagster run that looked, when one did.';
+
+CREATE TABLE ops.alerts (
+    subject TEXT NOT NULL,
+    since TIMESTAMP WITH TIME ZONE NOT NULL,
+    state TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    well INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    extent TEXT NOT NULL,
+    cure TEXT NOT NULL,
+    last_seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    last_told_at TIMESTAMP WITH TIME ZONE,
+    told_to TEXT[] DEFAULT '{}' NOT NULL,
+    told_over_to TEXT[] DEFAULT '{}' NOT NULL,
+    CONSTRAINT pk_alerts PRIMARY KEY (subject, since),
+    CONSTRAINT ck_alerts_state CHECK (state IN ('suspected', 'open', 'healed', 'passed')),
+    CONSTRAINT ck_alerts_severity CHECK (severity IN ('warning', 'broken')),
+    CONSTRAINT ck_alerts_seen CHECK (seen >= 1),
+    CONSTRAINT ck_alerts_well CHECK (well >= 0)
+);
+CREATE INDEX ix_alerts_last_seen_at ON ops.alerts (last_seen_at);
+COMMENT ON TABLE ops.alerts IS
+'Each thing that was broken, from when to when, with cause, extent and cure, and who was told.';
+COMMENT ON COLUMN ops.alerts.subject IS 'What is broken.';
+COMMENT ON COLUMN ops.alerts.since IS 'When it was first seen broken.';
+COMMENT ON COLUMN ops.alerts.state IS
+'suspected: seen too seldom in a row to be told; open; healed; passed: it went before it was told.';
+COMMENT ON COLUMN ops.alerts.severity IS 'The gravest that it was seen.';
+COMMENT ON COLUMN ops.alerts.seen IS 'Looks in which it was broken.';
+COMMENT ON COLUMN ops.alerts.well IS 'Looks in a row in which it was well again.';
+COMMENT ON COLUMN ops.alerts.cause IS 'What is wrong, in the words of who looked.';
+COMMENT ON COLUMN ops.alerts.extent IS 'How much, and for how long.';
+COMMENT ON COLUMN ops.alerts.cure IS 'What to do.';
+COMMENT ON COLUMN ops.alerts.last_seen_at IS 'When it was last seen broken.';
+COMMENT ON COLUMN ops.alerts.ended_at IS 'When it was held to be over; NULL while it is not.';
+COMMENT ON COLUMN ops.alerts.last_told_at IS 'When somebody was last told; NULL: nobody.';
+COMMENT ON COLUMN ops.alerts.told_to IS 'Who was told that it is broken.';
+COMMENT ON COLUMN ops.alerts.told_over_to IS 'Who was told that it is over.';
 
 CREATE VIEW analytics.quality_results_latest AS
 WITH newest AS (

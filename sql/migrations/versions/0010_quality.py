@@ -1,4 +1,4 @@
-"""quality: results of expectations"""
+"""quality: results of expectations, statistics of tables, alerts"""
 
 from __future__ import annotations
 
