@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,15 +32,18 @@ from cryptoflow.contracts.velocity import velocity
 from cryptoflow.sources.coingecko import MOST_PER_PAGE, market_page
 from cryptoflow.sources.ledger import RawAnswer
 from cryptoflow.sources.providers import COINGECKO
+from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.collections import open_collection
 from cryptoflow.warehouse.merge import written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
-from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import build_marked, lock_closes, mark_range
+from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow.warehouse.usage import PostgresLedger
 
 # The past is made from ticks that end here: the middle of an hour, in a bucket of every grain that is still open.
 _INTO_TOMORROW: Final = timedelta(hours=12, minutes=30)
+_FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
 MINUTE_TABLES: Final = (market_snapshots, minute_close, close_quality, velocity)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -129,6 +132,21 @@ def figures_of(pages: Sequence[RawAnswer]) -> list[Figures]:
     """What the answers say, each asset once: ranks move while pages are asked for."""
     rows = ((row, page) for page in pages for row in market_page(page).rows.good)
     return list({row.coingecko_id: coingecko_figures(row, page) for row, page in rows}.values())
+
+
+def snapshots_of(connection: Connection, figures: Sequence[Figures], *, slot: datetime) -> list[Snapshot]:
+    """The rows that the figures become, of assets that are known."""
+    keys = assets.ids_by_key(connection)
+    return [
+        Snapshot(
+            provider=COINGECKO,
+            asset_id=keys[COINGECKO, one.listing.key],
+            slot=slot,
+            run_id=None,
+            **{name: getattr(one, name) for name in _FIGURES},
+        )
+        for one in figures
+    ]
 
 
 def _make_past(ticks: Ticks, past: Past) -> None:

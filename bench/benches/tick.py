@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Final
 
@@ -21,21 +20,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bench.contest import Bench, Beside, Contest, Row, Side, at_most, faster
 from bench.room import Room
-from bench.ticks import Ticks, figures_of, open_ticks
-from cryptoflow.collect.snapshot_questions import Figures
+from bench.ticks import Ticks, figures_of, open_ticks, snapshots_of
 from cryptoflow.contracts.closes import market_snapshots
 from cryptoflow.sources.ledger import RawAnswer
-from cryptoflow.sources.providers import COINGECKO
-from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.merge import written_columns
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.rollups import lock_closes
-from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 
 _COLUMNS: Final = written_columns(market_snapshots)
 _KEY: Final = [column.name for column in market_snapshots.primary_key]
-_FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
 _LIST: Final = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
 _TYPES: Final = {column.name: column.type for column in market_snapshots.columns}
 _PEERS: Final = "peers"
@@ -86,24 +80,14 @@ def _open(room: Room, items: int) -> Iterator[Contest]:
 
 def _ours(ticks: Ticks, pages: Sequence[RawAnswer]) -> None:
     figures = figures_of(pages)
-    values = attrgetter(*_COLUMNS)
     with transaction(ticks.url) as connection:
-        keys = assets.ids_by_key(connection)
+        snapshots = snapshots_of(connection, figures, slot=ticks.now)
         recorded_at = lock_closes(connection)
-        stage_rows(
-            connection,
-            market_snapshots,
-            (values(_snapshot(one, asset_id=keys[COINGECKO, one.listing.key], ticks=ticks)) for one in figures),
-        )
+        stage_rows(connection, market_snapshots, map(attrgetter(*_COLUMNS), snapshots))
         refuse_staged(connection, market_snapshots)
         merge_staged(
             connection, market_snapshots, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC"
         )
-
-
-def _snapshot(figures: Figures, *, asset_id: int, ticks: Ticks) -> Snapshot:
-    said = {name: getattr(figures, name) for name in _FIGURES}
-    return Snapshot(provider=COINGECKO, asset_id=asset_id, slot=ticks.now, run_id=None, **said)
 
 
 def _bare_copy(url: str, prepared: bytes) -> None:
