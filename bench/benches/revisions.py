@@ -1,6 +1,7 @@
 """Snapshots that come again with one of a hundred changed, each old version kept beside the new one.
 
-The plain upsert writes every row anew and forgets what it said. Both begin with the rows staged and end with the commit.
+The plain upsert writes every row anew and forgets what it said. Both begin with rows that are staged, and end with the
+commit.
 """
 
 from __future__ import annotations
