@@ -89,7 +89,13 @@ def run(*, only: str | None, size: float, rounds: int) -> Iterator[Measured]:
         for bench in benches:
             times = 1 if bench.on_request else rounds
             task = progress.add_task(f"{bench.name}: {bench.items_at(size):,} {bench.about}", total=times)
-            yield measure(bench, room, size=size, rounds=times, after_round=partial(progress.advance, task))
+            try:
+                yield measure(bench, room, size=size, rounds=times, after_round=partial(progress.advance, task))
+            except ModuleNotFoundError as error:
+                raise UsageError(
+                    f"The bench {bench.name} needs {error.name}, which is not installed.",
+                    cure="`make bench` installs the peers first; so does `make .venv/.bench`.",
+                ) from None
 
 
 def keep(measured: Measured) -> None:

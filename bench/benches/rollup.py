@@ -180,7 +180,7 @@ class _InMemory:
 
     def duckdb(self) -> Any:
         """One query over a table of its own, into memory."""
-        return self._duckdb.execute(_DUCKDB).to_arrow_table()
+        return self._duckdb.sql(_DUCKDB).to_arrow_table()
 
 
 def _rows_of_pandas(made: Any) -> list[Row]:
