@@ -7,6 +7,7 @@ What does not belong here: measuring.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,7 +42,9 @@ def _members(plan: Plan) -> list[Member]:
 def _changed(member: Member, plan: Plan) -> Member:
     if isinstance(member, Part):
         argv = tuple(_DEFAULT if word == _OURS else word for word in member.argv)
-        return replace(member, argv=argv, environment={**member.environment, "PYTHONPATH": str(ROOT)})
+        # Dagster takes the first folder for that of its own program, and leaves it out.
+        path = os.pathsep.join([str(plan.home.dagster), str(ROOT)])
+        return replace(member, argv=argv, environment={**member.environment, "PYTHONPATH": path})
     return replace(member, action=_then_default(member.action, plan)) if member.name == SCHEMA_STEP else member
 
 
