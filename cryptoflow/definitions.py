@@ -17,11 +17,11 @@ from cryptoflow.defs.platform.policies import with_policies
 from cryptoflow.defs.platform.resources import resources
 
 # The files of a domain that hold definitions; others beside them (the worker, helpers) are not definitions.
-DEFINITION_FILES = frozenset({"assets", "checks", "automation"})
+DEFINITION_FILES = frozenset({"assets", "checks", "automation", "history"})
 
 
 def definition_modules() -> list[ModuleType]:
-    """`defs/<domain>/{assets,checks,automation}.py`, in alphabetical order."""
+    """The definition files of every domain, in alphabetical order."""
     found = pkgutil.walk_packages(definitions_package.__path__, prefix=f"{definitions_package.__name__}.")
     names = sorted(module.name for module in found if module.name.rpartition(".")[2] in DEFINITION_FILES)
     return [importlib.import_module(name) for name in names]

@@ -30,7 +30,7 @@ KEPT = (
     *(f"{table.schema}.{table.name}" for table in REVISIONS.values()),
     *(f"{name}_revisions" for name in FOLLOWING),
 )
-WORK = ("ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
+WORK = ("ops.dirty_buckets", "ops.last_samples", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
 PRIORITY = ("coingecko", "coinmarketcap")
 COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
 Key = tuple[datetime, int]

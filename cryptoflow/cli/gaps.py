@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,35 +14,97 @@ from cryptoflow.cli.output import Format, Rows, print_json, print_rows
 from cryptoflow.errors import UsageError
 from cryptoflow.settings import load_settings
 
+if TYPE_CHECKING:
+    from cryptoflow.warehouse.coarse_gaps import CoarseGap
+    from cryptoflow.warehouse.gaps import Gap
+
 app = typer.Typer()
 
-# The slots that a table's rows come from.
-SLOTS_OF = {"minute_close": "raw.market_snapshots", "market_snapshots": "raw.market_snapshots"}
+SLOTS = "raw.market_snapshots"
+# The tables whose rows come from those slots, by the grain of a row.
+GRAINS = {
+    "minute_close": Grain.MINUTE,
+    "market_snapshots": Grain.MINUTE,
+    "hourly_close": Grain.HOUR,
+    "daily_close": Grain.DAY,
+    "weekly_close": Grain.WEEK,
+    "monthly_close": Grain.MONTH,
+}
+# How far back is looked when nobody says.
+_SPANS = {
+    Grain.MINUTE: timedelta(days=1),
+    Grain.HOUR: timedelta(days=1),
+    Grain.DAY: timedelta(days=30),
+    Grain.WEEK: timedelta(weeks=12),
+    Grain.MONTH: timedelta(days=366),
+}
 # A slot is told of when its tick has ended; until then it is not missing.
 _STILL_OPEN = timedelta(minutes=2)
 
 
 @app.command()
 def gaps(
-    dataset: Annotated[str, typer.Option("--dataset", help="minute_close or market_snapshots.")] = "minute_close",
-    start: Annotated[str | None, typer.Option("--from", help="First instant; default: a day before --to.")] = None,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="minute_close, or a close of another grain, e.g. hourly_close.")
+    ] = "minute_close",
+    asset: Annotated[str | None, typer.Option("--asset", help="Slug of one asset; default: all.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First instant; default: a day, or some buckets, before --to.")
+    ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last instant; default: two minutes ago.")] = None,
     planned: Annotated[bool, typer.Option("--planned", help="Tell also the slots in which nothing was due.")] = False,
     json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Print every stretch of slots that was not observed, with its state and reason."""
+    """Print every stretch of slots that was not observed, or bucket that is not whole, with its state and reason."""
     from cryptoflow.runtime.session import database_for_command
+    from cryptoflow.warehouse.coarse_gaps import find_coarse_gaps
     from cryptoflow.warehouse.gaps import find_gaps
 
-    if dataset not in SLOTS_OF:
-        raise UsageError(f"There are no slots of {dataset!r}.", cure=f"Known: {', '.join(SLOTS_OF)}.")
-    ends = bucket_start(instant_of(end) if end else datetime.now(UTC) - _STILL_OPEN, Grain.MINUTE)
-    starts = bucket_start(instant_of(start), Grain.MINUTE) if start else ends - timedelta(days=1)
+    grain = GRAINS.get(dataset)
+    if grain is None:
+        raise UsageError(f"There are no slots of {dataset!r}.", cure=f"Known: {', '.join(GRAINS)}.")
+    ends = bucket_start(instant_of(end) if end else datetime.now(UTC) - _STILL_OPEN, grain)
+    starts = bucket_start(instant_of(start) if start else ends - _SPANS[grain], grain)
     with database_for_command(load_settings(home=home)) as endpoints:
-        found = find_gaps(endpoints.database_url, dataset=SLOTS_OF[dataset], starts=starts, ends=ends, planned=planned)
+        if grain is Grain.MINUTE:
+            _tell(
+                find_gaps(
+                    endpoints.database_url, dataset=SLOTS, starts=starts, ends=ends, planned=planned, asset=asset
+                ),
+                json=json,
+            )
+        else:
+            _tell_coarse(
+                find_coarse_gaps(endpoints.database_url, grain, dataset=SLOTS, starts=starts, ends=ends, asset=asset),
+                json=json,
+            )
+
+
+def _tell(found: list[Gap], *, json: bool) -> None:
     if json:
         print_json([asdict(gap) | {"slots": gap.slots} for gap in found])
         return
-    rows = [(gap.provider, gap.starts, gap.ends, gap.slots, gap.state, gap.reason) for gap in found]
-    print_rows(Rows(columns=("provider", "from", "to", "slots", "state", "reason"), rows=rows), form=Format.TABLE)
+    rows = [(gap.provider, gap.asset, gap.starts, gap.ends, gap.slots, gap.state, gap.reason) for gap in found]
+    columns = ("provider", "asset", "from", "to", "slots", "state", "reason")
+    print_rows(Rows(columns=columns, rows=rows), form=Format.TABLE)
+
+
+def _tell_coarse(found: list[CoarseGap], *, json: bool) -> None:
+    if json:
+        print_json([asdict(gap) for gap in found])
+        return
+    rows = [
+        (gap.bucket, gap.assets_due, gap.assets_missing, gap.assets_short, gap.mean_coverage, _slots_in_words(gap))
+        for gap in found
+    ]
+    columns = ("bucket", "assets due", "missing", "with samples missing", "mean coverage", "its slots")
+    print_rows(Rows(columns=columns, rows=rows), form=Format.TABLE)
+
+
+def _slots_in_words(gap: CoarseGap) -> str:
+    told = (
+        f"{one.provider} {one.state} {one.slots}" + (f" ({one.reason.rstrip('.')})" if one.reason else "")
+        for one in gap.slots
+    )
+    return "; ".join(told) or "nothing was collected"

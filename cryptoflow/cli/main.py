@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cryptoflow import __version__
-from cryptoflow.cli import configuration, database, gaps, health, market, platform, quota, retention, simulate
+from cryptoflow.cli import backfill, configuration, database, gaps, health, market, platform, quota, retention, simulate
 from cryptoflow.errors import CryptoflowError
 
 EXIT_ERROR = 2
@@ -31,6 +31,7 @@ app.add_typer(retention.app)
 app.add_typer(health.app)
 app.add_typer(configuration.app)
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(backfill.app, name="backfill")
 
 
 @app.callback(invoke_without_command=True)

@@ -5,8 +5,9 @@ What does not belong here: how closes are built, written or explained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,10 +18,12 @@ from rich.progress import Progress
 
 from cryptoflow.cli.options import HomeOption, JsonOption, instant_of
 from cryptoflow.cli.output import Format, Rows, print_json, print_rows
-from cryptoflow.settings import load_settings
+from cryptoflow.errors import UsageError
+from cryptoflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from cryptoflow.collect.rebuild import Drained
+    from cryptoflow.collect.replay_raw import Rebuilding
     from cryptoflow.collect.snapshots import SnapshotReport
     from cryptoflow.warehouse.explaining import Explanation
     from cryptoflow.warehouse.explaining_velocity import VelocityExplanation
@@ -75,17 +78,44 @@ def _refined(database_url: str, *, until_idle: bool) -> Drained:
 def replay(
     provider: Annotated[str, typer.Argument(help="Whose answers they are: coingecko or coinmarketcap.")],
     endpoint: Annotated[str, typer.Argument(help="What was asked: coins/markets or listings/latest.")],
-    files: Annotated[list[Path], typer.Argument(help="Files with one recorded answer each, as it came.")],
-    fetched_at: Annotated[str, typer.Option("--fetched-at", help="When they were received, e.g. 2026-01-31T12:00Z.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files with one recorded answer each, as it came.")] = None,
+    fetched_at: Annotated[
+        str | None, typer.Option("--fetched-at", help="When they were received, e.g. 2026-01-31T12:00Z.")
+    ] = None,
+    from_raw: Annotated[
+        bool, typer.Option("--from-raw", help="Rebuild from the raw answers that are kept, instead of from files.")
+    ] = False,
+    start: Annotated[
+        str | None, typer.Option("--from", help="With --from-raw: answers received from this instant on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="With --from-raw: and before this one.")] = None,
     json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Store recorded answers by the same path as live ones, whatever their date."""
+    settings = load_settings(home=home)
+    if from_raw:
+        if files or fetched_at:
+            raise UsageError(
+                "--from-raw takes no files and no --fetched-at.", cure="The kept answers know when they were received."
+            )
+        span = {name: instant_of(text) if text else None for name, text in (("start", start), ("until", until))}
+        _rebuild(settings, provider=provider, endpoint=endpoint, span=span, json=json)
+        return
+    if not files or not fetched_at or start or until:
+        raise UsageError(
+            "Recorded answers need files and --fetched-at, and no --from or --to.",
+            cure="Give both, or --from-raw to rebuild from the answers that are kept.",
+        )
+    _replay_files(settings, files, provider=provider, endpoint=endpoint, instant=instant_of(fetched_at), json=json)
+
+
+def _replay_files(
+    settings: Settings, files: Sequence[Path], *, provider: str, endpoint: str, instant: datetime, json: bool
+) -> None:
     from cryptoflow.collect.replay import replay_snapshots
     from cryptoflow.runtime.session import database_for_command
 
-    instant = instant_of(fetched_at)
-    settings = load_settings(home=home)
     with database_for_command(settings) as endpoints:
         report = replay_snapshots(
             endpoints.database_url,
@@ -99,6 +129,45 @@ def replay(
         print_json(asdict(report))
     else:
         _say_replayed(report)
+
+
+def _rebuild(
+    settings: Settings, *, provider: str, endpoint: str, span: Mapping[str, datetime | None], json: bool
+) -> None:
+    from cryptoflow.collect.replay_raw import Rebuilding, rebuild_from_raw
+    from cryptoflow.runtime.session import database_for_command
+
+    rebuilt = Rebuilding()
+    console = Console(stderr=True)
+    with (
+        database_for_command(settings) as endpoints,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("Replaying", total=None)
+        for rebuilt in rebuild_from_raw(
+            endpoints.database_url, provider=provider, endpoint=endpoint, start=span["start"], until=span["until"]
+        ):
+            progress.update(task, completed=rebuilt.answers, total=rebuilt.answers_in_all)
+    if json:
+        print_json(asdict(rebuilt))
+    else:
+        _say_rebuilt(rebuilt)
+
+
+def _say_rebuilt(rebuilt: Rebuilding) -> None:
+    if not rebuilt.answers_in_all:
+        typer.echo("No answer was received then; raw.fetches has every call.")
+        return
+    typer.echo(
+        f"{rebuilt.answers} answers replayed: {rebuilt.received} samples read, {rebuilt.stored} stored, "
+        f"{rebuilt.refused} rows refused."
+    )
+    closes = ", ".join(f"{count} {grain}" for grain, count in rebuilt.closes.items())
+    typer.echo(f"Closes that say something new: {rebuilt.minutes} minute{', ' if closes else ''}{closes}.")
+    if rebuilt.gone:
+        typer.echo(f"{rebuilt.gone} answers are no longer kept (CRYPTOFLOW_PAYLOAD_RETENTION_DAYS).")
+    if rebuilt.unreadable:
+        typer.echo(f"{rebuilt.unreadable} answers cannot be read, as they could not when they came.")
 
 
 def _say_replayed(report: SnapshotReport) -> None:

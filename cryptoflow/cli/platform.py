@@ -31,6 +31,7 @@ def up(
 ) -> None:
     """Start the platform: database, cache, Dagster, workers."""
     from cryptoflow.runtime.detached import start_detached
+    from cryptoflow.runtime.plan_words import plan_text
     from cryptoflow.runtime.platform import run_platform
     from cryptoflow.runtime.view import view_for, welcome
 
@@ -42,6 +43,14 @@ def up(
         return
     with view:
         endpoints = start_detached(settings, demo=demo, on_progress=view.show)
+    view.say(
+        plan_text(
+            settings,
+            database_url=endpoints.database_url,
+            redis_url=endpoints.redis_url,
+            simulator_url=endpoints.simulator_url,
+        )
+    )
     view.say(welcome(endpoints, home=str(settings.home_path), detached=True))
 
 

@@ -18,6 +18,7 @@ from cryptoflow.sources.http import ProviderClient, open_client
 from cryptoflow.sources.ledger import CallLedger, ProviderCall, Usage
 from cryptoflow.sources.providers import askable
 from cryptoflow.sources.valkey import open_valkey
+from cryptoflow.warehouse.allowances import kept_allowances
 from cryptoflow.warehouse.collections import Collection, CollectionType, Outcome, open_collection
 from cryptoflow.warehouse.payloads import PostgresPayloads
 from cryptoflow.warehouse.quarantine import RefusedRow
@@ -96,15 +97,26 @@ def begin(
     *,
     dataset: str,
     database_url: str,
-    collection_type: CollectionType,
+    collection_type: CollectionType | Mapping[str, CollectionType],
     run_id: str | None,
 ) -> list[Asking[A]]:
-    """Open a collection for each of the providers that can be asked with the keys at hand."""
+    """Open a collection for each of the providers that can be asked with the keys at hand.
+
+    `collection_type` is one for all, or by provider.
+    """
+
+    def kind_of(provider: str) -> CollectionType:
+        return collection_type if isinstance(collection_type, str) else collection_type[provider]
+
     return [
         Asking(
             provider=provider.name,
             collection=open_collection(
-                database_url, collection_type=collection_type, dataset=dataset, provider=provider.name, run_id=run_id
+                database_url,
+                collection_type=kind_of(provider.name),
+                dataset=dataset,
+                provider=provider.name,
+                run_id=run_id,
             ),
             tally=Tally(PostgresLedger(database_url)),
         )
@@ -121,17 +133,30 @@ async def ask_all(
     database_url: str,
     redis_url: str | None,
     run_id: str | None,
+    request_seconds: float | None = None,
 ) -> None:
-    """Ask every provider; what goes wrong with one is told in its own record."""
+    """Ask every provider; what goes wrong with one is told in its own record.
+
+    `request_seconds` bounds each request with all its waits and attempts.
+    """
+    told = {name: kept.told for name, kept in kept_allowances(database_url).items()}
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_valkey(redis_url)) if redis_url else None
         payloads = PostgresPayloads(database_url)
 
         async def ask(asking: Asking[A]) -> None:
             try:
-                async with open_client(
-                    settings, asking.provider, ledger=asking.tally, payloads=payloads, redis=redis, run_id=run_id
-                ) as client:
+                client = open_client(
+                    settings,
+                    asking.provider,
+                    ledger=asking.tally,
+                    payloads=payloads,
+                    redis=redis,
+                    run_id=run_id,
+                    told=told.get(asking.provider),
+                    request_seconds=request_seconds,
+                )
+                async with client:
                     asking.answered = await questions[asking.provider](client)
             except CryptoflowError as error:
                 asking.error = error

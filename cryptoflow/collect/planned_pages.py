@@ -20,12 +20,25 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageOutcome:
+    """What came of one call: an error, or rows."""
+
+    call: PlannedCall
+    error: CryptoflowError | None = None
+    rows: int = 0
+    bad_rows: tuple[str, ...] = ()
+    """The texts of the rows that could not be read."""
+    is_repeated: bool = False
+    """Whether another page held all of its rows: one of the two is not what was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPages(Generic[T]):
     """What the calls of one provider brought: each id once, with the answer that held it."""
 
     rows: tuple[tuple[T, RawAnswer], ...]
     bad: tuple[PagedBadRow, ...]
-    failed: tuple[tuple[PlannedCall, CryptoflowError], ...]
+    outcomes: tuple[PageOutcome, ...]
     details: dict[str, object]
 
 
@@ -37,33 +50,56 @@ async def fetch_planned(
 ) -> PlannedPages[T]:
     """Make the calls at the same time. Raises only when every one of them failed: then the provider is the trouble."""
     results = await asyncio.gather(*(_attempt(fetch, call) for call in calls))
-    pages = [(call, page) for call, page in zip(calls, results, strict=True) if isinstance(page, Page)]
-    failed = [(call, error) for call, error in zip(calls, results, strict=True) if isinstance(error, CryptoflowError)]
-    if failed and not pages:
-        raise failed[0][1]
+    pages = [page for page in results if isinstance(page, Page)]
+    failures = [error for error in results if isinstance(error, CryptoflowError)]
+    if failures and not pages:
+        raise failures[0]
     rows: dict[Hashable, tuple[T, RawAnswer]] = {}
     repeated: dict[Hashable, None] = {}
-    for _, page in pages:
+    for page in pages:
         for row in page.rows.good:
             if key(row) in rows:
                 repeated[key(row)] = None
             rows.setdefault(key(row), (row, page.answer))
+    outcomes = [
+        PageOutcome(call=call, error=page)
+        if isinstance(page, CryptoflowError)
+        else PageOutcome(
+            call=call,
+            rows=page.size,
+            bad_rows=tuple(one.raw for one in page.rows.bad),
+            is_repeated=_is_repeated(page, pages, key),
+        )
+        for call, page in zip(calls, results, strict=True)
+    ]
     asked = sum(call.row_count for call in calls)
     return PlannedPages(
         rows=tuple(rows.values()),
         bad=tuple(
             PagedBadRow(page=number, payload_sha256=page.answer.payload_sha256, row=row)
-            for number, (_, page) in enumerate(pages)
+            for number, page in enumerate(pages)
             for row in page.rows.bad
         ),
-        failed=tuple(failed),
+        outcomes=tuple(outcomes),
         details={
             "pages": len(pages),
-            "failed_pages": [f"ranks from {call.first_rank}: {error.what}" for call, error in failed],
+            "failed_pages": [f"{_ranks(one.call)}: {one.error.what}" for one in outcomes if one.error],
+            "empty_pages": [_ranks(one.call) for one in outcomes if not one.error and not one.rows],
+            "repeated_pages": [_ranks(one.call) for one in outcomes if one.is_repeated],
             "duplicate_ids": [str(name) for name in repeated],
             "missing_rows": max(0, asked - len(rows)),
         },
     )
+
+
+def _is_repeated(page: Page[T], pages: Sequence[Page[T]], key: Callable[[T], Hashable]) -> bool:
+    ids = {key(row) for row in page.rows.good}
+    others = (other for other in pages if other is not page)
+    return bool(ids) and any(ids <= {key(row) for row in other.rows.good} for other in others)
+
+
+def _ranks(call: PlannedCall) -> str:
+    return f"ranks from {call.first_rank}"
 
 
 async def _attempt(fetch: Callable[[PlannedCall], Awaitable[Page[T]]], call: PlannedCall) -> Page[T] | CryptoflowError:

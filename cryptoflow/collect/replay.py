@@ -58,16 +58,16 @@ def _read_coinmarketcap(answer: RawAnswer) -> Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class Kind:
     """A kind of answer: how the provider itself calls it, and how it is read."""
 
     endpoint: str
     read: Callable[[RawAnswer], Read]
 
 
-_KINDS: Final[Mapping[tuple[str, str], _Kind]] = {
-    (COINGECKO, "coins/markets"): _Kind(endpoint="coins/markets", read=_read_coingecko),
-    (COINMARKETCAP, "listings/latest"): _Kind(endpoint=LISTINGS_LATEST, read=_read_coinmarketcap),
+_KINDS: Final[Mapping[tuple[str, str], Kind]] = {
+    (COINGECKO, "coins/markets"): Kind(endpoint="coins/markets", read=_read_coingecko),
+    (COINMARKETCAP, "listings/latest"): Kind(endpoint=LISTINGS_LATEST, read=_read_coinmarketcap),
 }
 
 
@@ -75,7 +75,7 @@ def replay_snapshots(
     database_url: str, files: Sequence[Path], *, provider: str, endpoint: str, fetched_at: datetime, world: World
 ) -> SnapshotReport:
     """Store recorded answers, all received at the instant. Nothing is stored unless every file can be read."""
-    kind = _kind(provider, endpoint)
+    kind = kind_of(provider, endpoint)
     answers = [_recorded(path, provider=provider, endpoint=kind.endpoint, fetched_at=fetched_at) for path in files]
     read = [_read(path, answer, kind) for path, answer in zip(files, answers, strict=True)]
     if not any(figures for figures, _ in read):
@@ -88,6 +88,7 @@ def replay_snapshots(
         details={
             "files": [path.name for path in files],
             "payloads": [answer.payload_sha256.hex() for answer in answers],
+            "fetched_at": fetched_at.isoformat(),
         },
     )
     settle_world(database_url, world)
@@ -117,7 +118,8 @@ def _write(
         )
 
 
-def _kind(provider: str, endpoint: str) -> _Kind:
+def kind_of(provider: str, endpoint: str) -> Kind:
+    """How answers of the endpoint are read; an error that names the known ones when it is none of them."""
     kind = _KINDS.get((provider, endpoint))
     if kind is None:
         known = ", ".join(" ".join(name) for name in _KINDS)
@@ -151,7 +153,7 @@ def _recorded(path: Path, *, provider: str, endpoint: str, fetched_at: datetime)
     )
 
 
-def _read(path: Path, answer: RawAnswer, kind: _Kind) -> Read:
+def _read(path: Path, answer: RawAnswer, kind: Kind) -> Read:
     try:
         return kind.read(answer)
     except UnexpectedShape as error:

@@ -6,8 +6,9 @@ here, so that no row waits for tomorrow's catalog.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -15,10 +16,12 @@ from typing import Final
 from cryptoflow.collect.asking import Asking, ask_all, begin, raise_if_none_answered
 from cryptoflow.collect.planning import DATASET, sweep
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
+from cryptoflow.collect.snapshot_slots import Came, close_asked, close_idle
+from cryptoflow.collect.snapshot_verdicts import UNIT_JUMP, Judged, judge_snapshots, with_run
+from cryptoflow.refine.batch_nature import BatchFinding
 from cryptoflow.refine.identity import ProviderListing, plan_identity
 from cryptoflow.refine.quota_calls import PlannedCall
 from cryptoflow.settings import Settings
-from cryptoflow.sources.errors import QuotaSpent, RateLimited
 from cryptoflow.sources.http import run_sync
 from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP
 from cryptoflow.warehouse import assets
@@ -27,11 +30,13 @@ from cryptoflow.warehouse.locks import dataset_lock
 from cryptoflow.warehouse.minutes import Written
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import quarantine
-from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
+from cryptoflow.warehouse.slots import SlotState
 from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
 from cryptoflow.warehouse.world import settle_world
 
 QUESTIONS: Final = {COINGECKO: ask_coingecko, COINMARKETCAP: ask_coinmarketcap}
+# A tick has a minute, and a provider that hangs must not take the next tick from the others.
+TICK_REQUEST_SECONDS: Final = 40.0
 _FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
 
 
@@ -44,6 +49,10 @@ class SnapshotReport:
     refused: int
     new_assets: int
     calls: int
+    absent: int
+    """Assets that were due and did not come."""
+    warnings: Sequence[str]
+    """What is wrong with answers as a whole."""
     errors: Sequence[str]
 
 
@@ -54,10 +63,15 @@ def collect_snapshots(
     database_url: str,
     redis_url: str | None,
     calls: Mapping[str, Sequence[PlannedCall]] | None = None,
-    collection_type: CollectionType = "continuous",
+    collection_type: CollectionType | Mapping[str, CollectionType] = "complete",
+    idle: Mapping[str, tuple[SlotState, str]] | None = None,
+    request_seconds: float | None = None,
     run_id: str | None = None,
 ) -> SnapshotReport:
-    """Make the calls of the slot (default: the whole universe) and write what came. Raises when nobody answered."""
+    """Make the calls of the slot (default: the whole universe) and write what came. Raises when nobody answered.
+
+    `idle` says why the providers in it are not asked; `request_seconds` bounds each request, all attempts together.
+    """
     planned = sweep(settings) if calls is None else calls
     questions = {
         provider: partial(ask, calls=planned[provider]) for provider, ask in QUESTIONS.items() if planned.get(provider)
@@ -72,31 +86,24 @@ def collect_snapshots(
             collection_type=collection_type,
             run_id=run_id,
         )
-        run_sync(ask_all(settings, askings, questions, database_url=database_url, redis_url=redis_url, run_id=run_id))
+        run_sync(
+            ask_all(
+                settings,
+                askings,
+                questions,
+                database_url=database_url,
+                redis_url=redis_url,
+                run_id=run_id,
+                request_seconds=request_seconds,
+            )
+        )
         with transaction(database_url) as connection:
-            report = write_answers(connection, askings, slot=slot, universe_size=settings.universe_size, run_id=run_id)
-            _close_idle(connection, [provider for provider in planned if provider not in questions], slot=slot)
+            report = write_answers(
+                connection, askings, slot=slot, universe_size=settings.universe_size, run_id=run_id, calls=planned
+            )
+            close_idle(connection, idle or {}, slot=slot)
     raise_if_none_answered(askings)
     return report
-
-
-def _close_idle(connection: Connection, providers: Sequence[str], *, slot: datetime) -> None:
-    """Say of the providers whose turn it was not that nothing was expected of them."""
-    for provider in providers:
-        close_slot(
-            connection,
-            Slot(
-                dataset=DATASET,
-                provider=provider,
-                slot=slot,
-                state="not_due",
-                reason="The collection plan that fits the quota has no call in this slot.",
-                assets_expected=0,
-                assets_observed=0,
-                assets_refused=0,
-                collection_id=None,
-            ),
-        )
 
 
 def write_answers(
@@ -106,9 +113,53 @@ def write_answers(
     slot: datetime,
     universe_size: int,
     run_id: str | None,
+    calls: Mapping[str, Sequence[PlannedCall]] | None = None,
 ) -> SnapshotReport:
     """Write what the providers answered, and close its slot and collections, in the caller's transaction."""
     answered = [(asking.provider, asking.answered) for asking in askings if asking.answered]
+    stored = store_answers(connection, answered, slot=slot, run_id=run_id)
+    absent = 0
+    for asking in askings:
+        came = _came(asking, stored.judged, stored.written, stored.keys)
+        gone = close_asked(
+            connection,
+            asking,
+            came,
+            slot=slot,
+            universe_size=universe_size,
+            calls=(calls or {}).get(asking.provider, ()),
+        )
+        warnings = stored.judged.findings.get(asking.provider, ())
+        close_collection(connection, asking.collection, _outcome_of(asking, came, absent=gone, warnings=warnings))
+        absent += gone
+    findings = stored.judged.findings.items()
+    return SnapshotReport(
+        slot=slot,
+        written=stored.written,
+        refused=stored.refused,
+        new_assets=stored.new_assets,
+        calls=sum(asking.tally.calls for asking in askings),
+        absent=absent,
+        warnings=[f"{provider}: {one.what}" for provider, found in findings for one in found],
+        errors=[str(asking.error) for asking in askings if asking.error],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What answers became: rows, rows refused, assets that nobody knew before, and what was made of the whole."""
+
+    written: Written
+    refused: int
+    new_assets: int
+    judged: Judged
+    keys: Mapping[tuple[str, str], int]
+
+
+def store_answers(
+    connection: Connection, answered: Sequence[tuple[str, SnapshotAnswer]], *, slot: datetime, run_id: str | None
+) -> Stored:
+    """Identity, stage, check, merge, roll up, quarantine: all but the accounts of the collection."""
     keys = assets.ids_by_key(connection)
     new_assets = 0
     for provider, answer in answered:
@@ -121,20 +172,16 @@ def write_answers(
         for provider, answer in answered
         for figures in answer.figures
     ]
-    written = store_snapshots(connection, snapshots)
-    refused = [replace(row, run_id=run_id) for _, answer in answered for row in answer.refused]
+    judged = judge_snapshots(connection, snapshots)
+    written = store_snapshots(connection, judged.stored)
+    refused = [*with_run([row for _, answer in answered for row in answer.refused], run_id), *judged.refused]
     quarantine(connection, refused)
-    for asking in askings:
-        broken = written.refused_by.get(asking.provider, 0)
-        close_slot(connection, _slot_of(asking, slot=slot, universe_size=universe_size, broken=broken))
-        close_collection(connection, asking.collection, _outcome_of(asking, broken=broken))
-    return SnapshotReport(
-        slot=slot,
+    return Stored(
         written=written,
         refused=len(refused) + written.refused,
         new_assets=new_assets,
-        calls=sum(asking.tally.calls for asking in askings),
-        errors=[str(asking.error) for asking in askings if asking.error],
+        judged=judged,
+        keys=keys,
     )
 
 
@@ -161,33 +208,35 @@ def _snapshot(figures: Figures, *, provider: str, asset_id: int, slot: datetime,
     return Snapshot(provider=provider, asset_id=asset_id, slot=slot, run_id=run_id, **said)
 
 
-def _outcome_of(asking: Asking[SnapshotAnswer], *, broken: int) -> Outcome:
-    """How asking the provider ended; rows that broke a rule of the contract were not stored."""
-    outcome = asking.outcome()
-    return replace(outcome, processed=outcome.processed - broken, failed=outcome.failed + broken)
-
-
-def _slot_of(asking: Asking[SnapshotAnswer], *, slot: datetime, universe_size: int, broken: int) -> Slot:
-    outcome = _outcome_of(asking, broken=broken)
-    state, reason = _state_of(asking, outcome)
-    return Slot(
-        dataset=DATASET,
-        provider=asking.provider,
-        slot=slot,
-        state=state,
-        reason=reason,
-        assets_expected=universe_size,
-        assets_observed=outcome.processed,
-        assets_refused=outcome.failed,
-        collection_id=asking.collection.collection_id,
+def _came(
+    asking: Asking[SnapshotAnswer], judged: Judged, written: Written, keys: Mapping[tuple[str, str], int]
+) -> Came:
+    """What of the provider's answer is stored, and what is not."""
+    provider = asking.provider
+    broken = [row for row in written.refusals if row.provider == provider]
+    jumped = judged.refused_assets.get(provider, ())
+    unread = asking.answered.refused if asking.answered else ()
+    named = asking.answered.refused_keys if asking.answered else {}
+    refused_assets = {
+        **{keys[provider, key]: rule for key, rule in named.items() if (provider, key) in keys},
+        **{int(row.held["asset_id"]): row.rule for row in broken},
+        **dict.fromkeys(jumped, UNIT_JUMP),
+    }
+    return Came(
+        assets={row.asset_id for row in judged.stored if row.provider == provider} - refused_assets.keys(),
+        refused_assets=refused_assets,
+        refused_rows=Counter(
+            [*(row.rule for row in unread), *(row.rule for row in broken), *(UNIT_JUMP for _ in jumped)]
+        ),
     )
 
 
-def _state_of(asking: Asking[SnapshotAnswer], outcome: Outcome) -> tuple[SlotState, str | None]:
-    if asking.error is None and not outcome.processed:
-        return "feed_down", f"No row of the answer could be stored; {outcome.failed} were refused."
-    if asking.error is None:
-        return "observed", None
-    if isinstance(asking.error, QuotaSpent | RateLimited):
-        return "throttled", asking.error.what
-    return "feed_down", asking.error.what
+def _outcome_of(
+    asking: Asking[SnapshotAnswer], came: Came, *, absent: int, warnings: Sequence[BatchFinding]
+) -> Outcome:
+    """How asking the provider ended; rows that were refused are not stored."""
+    outcome = asking.outcome()
+    if asking.answered is None:
+        return outcome
+    told = {"refused": dict(came.refused_rows), "absent": absent, "warnings": [asdict(one) for one in warnings]}
+    return replace(outcome, processed=len(came.assets), failed=came.refused, details={**outcome.details, **told})

@@ -5,7 +5,7 @@ clock, cadence, retention and owner. The database schema, the Dagster column sch
 docs/tables.md derive from it. What does not belong here: statements, connections, arithmetic.
 """
 
-from cryptoflow.contracts import close_quality, closes, keeping, market, ops, raw, refining, velocity
+from cryptoflow.contracts import close_quality, closes, control, keeping, market, ops, raw, refining, velocity
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "closes",
     "contract_of",
     "contracts",
+    "control",
     "keeping",
     "market",
     "ops",

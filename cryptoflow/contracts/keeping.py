@@ -15,7 +15,7 @@ retention_policies: Final = table(
     Contract(
         description="How long each table keeps its rows, as its contract says; written anew with every migration.",
         one_row_per="table",
-        clock=None,
+        clock="written_at",
         cadence=None,
         retention=FOR_EVER,
         owner="platform",
@@ -26,6 +26,7 @@ retention_policies: Final = table(
     column("setting", sa.Text(), "The setting that overrides the days, where there is one.", nullable=True),
     column("is_archived", sa.Boolean(), "Whether rows are archived as Parquet before they are let go."),
     column("drop_unit", sa.Text(), "What goes at once; NULL: nothing goes.", one_of=DROP_UNITS, nullable=True),
+    column("written_at", sa.DateTime(timezone=True), "When the row was written.", server_default=sa.func.now()),
     schema="ops",
 )
 

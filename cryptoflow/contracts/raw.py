@@ -53,6 +53,9 @@ fetches: Final = table(
     column("error", sa.Text(), "What went wrong, secrets removed.", nullable=True),
     column("payload_sha256", sa.LargeBinary(), "Hash of the body, kept in raw.payloads while retained.", nullable=True),
     column("run_id", sa.Text(), "Dagster run that asked, when one did.", nullable=True),
+    column(
+        "received_at", sa.DateTime(timezone=True), "When the answer was received, when there was one.", nullable=True
+    ),
     sa.Index(None, "started_at"),
     sa.Index(None, "payload_sha256"),
     schema="raw",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import Grain
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, table
@@ -65,6 +66,7 @@ slots: Final = table(
     column("assets_refused", sa.Integer(), "Rows that went to quarantine.", minimum=0),
     column("collection_id", sa.BigInteger(), "Collection that closed it, as in ops.collection_status.", nullable=True),
     column("closed_at", sa.DateTime(timezone=True), "When its state was last said.", server_default=sa.func.now()),
+    column("ranks_asked", pg.INT4MULTIRANGE(), "Ranks that were asked; NULL: not asked by rank.", nullable=True),
     schema="ops",
 )
 
@@ -111,9 +113,8 @@ history_requests: Final = table(
     ),
     column("state", sa.Text(), "What came of it; `failed` is asked again.", one_of=REQUEST_STATES),
     column("reason", sa.Text(), "Why nothing came, in words; NULL when something did.", nullable=True),
-    column("points", sa.Integer(), "Points of the span that the answer held.", minimum=0),
+    column("points", sa.Integer(), "Points that the answer held.", minimum=0),
     column("attempts", sa.SmallInteger(), "How often it was asked.", minimum=1),
-    column("calls", sa.Integer(), "Calls that it cost, retries included.", minimum=0),
     column("asked_at", sa.DateTime(timezone=True), "When it was asked last."),
     column("run_id", sa.Text(), "Dagster run that asked last, when one did.", nullable=True),
     sa.Index(None, "asked_at"),

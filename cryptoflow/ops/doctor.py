@@ -7,18 +7,19 @@ What does not belong here: printing, deciding exit codes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import psycopg
 import redis
-from psycopg.rows import TupleRow
 
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
+from cryptoflow.ops.history import findings_of_history
+from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
-from cryptoflow.runtime.external import check_database, check_redis, open_connection
+from cryptoflow.ops.rows import found_rows
+from cryptoflow.runtime.external import check_database, check_redis
 from cryptoflow.runtime.heartbeat import living_workers
 from cryptoflow.runtime.home import Endpoints, Home
 from cryptoflow.runtime.status import report
@@ -28,7 +29,6 @@ from cryptoflow.sources.http import run_sync
 from cryptoflow.sources.providers import Provider, askable
 from cryptoflow.sources.valkey import LOST, open_valkey
 from cryptoflow.warehouse import migrations
-from cryptoflow.warehouse.statements import statement
 
 # Less than this and PostgreSQL may stop for want of space before anybody looks.
 LEAST_FREE_BYTES: Final = 2 * 1024**3
@@ -50,6 +50,9 @@ def examine(settings: Settings) -> list[Finding]:
         ("providers", lambda: look_at_providers(settings, endpoints)),
         ("partitions", lambda: look_at_partitions(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
+        ("market", lambda: look_at_market(settings, endpoints)),
+        ("quota", lambda: look_at_quota(settings, endpoints)),
+        ("history", lambda: look_at_history(endpoints)),
     )
     for subject, look in looks:
         with looking_at(subject, findings):
@@ -198,7 +201,7 @@ def look_at_providers(settings: Settings, endpoints: Endpoints | None) -> list[F
             f"{failed} of {total} calls failed in the last hour; the last: {error}",
             cure="Retries went on by themselves; raw.fetches has each call.",
         )
-        for provider, total, failed, error in _rows(endpoints, "ops/select_recent_failures", since)
+        for provider, total, failed, error in found_rows(endpoints, "ops/select_recent_failures", since)
     ]
     return findings or [ok("providers", "no call failed in the last hour")]
 
@@ -216,7 +219,7 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
     """Datasets whose newest collection failed, or that were never collected."""
     if endpoints is None:
         return []
-    rows = _rows(endpoints, "ops/select_newest_collections")
+    rows = found_rows(endpoints, "ops/select_newest_collections")
     if not rows:
         return [warning("collections", "nothing was collected yet", cure="The first collection starts by itself.")]
     return [
@@ -231,10 +234,6 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
     ]
 
 
-def _rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:
-    """What a statement finds. Nothing when its table is not made yet: missing migrations are a finding of their own."""
-    with open_connection(endpoints.database_url) as connection:
-        try:
-            return connection.execute(statement(name), parameters).fetchall()
-        except psycopg.errors.UndefinedTable:
-            return []
+def look_at_history(endpoints: Endpoints | None) -> list[Finding]:
+    """Whether history waits, and for what."""
+    return findings_of_history(found_rows(endpoints, "ops/select_newest_history")) if endpoints else []

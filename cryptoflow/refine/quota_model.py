@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Literal
 
 Unit = Literal["calls", "credits"]
-Silence = Literal["quota_spent", "told_to_wait", "no_rate"]
+Silence = Literal["quota_spent", "told_to_wait", "paused", "no_rate"]
+PlanCause = Literal["first plan", "refused", "quota spent", "asked again", "allowance", "use"]
 Limit = Literal["quota", "rate"]
 
 
@@ -31,6 +32,10 @@ class Allowance:
     """What refusals left of the rate, 0 to 1."""
     silent_until: datetime | None = None
     """The provider said that nothing is answered before."""
+    from_reserve: int = 0
+    """Of the used units, those that the reserve is there for."""
+    paused_until: datetime | None = None
+    """The provider refused a call as one too many; until then all wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +114,25 @@ class QuotaPlan:
     cadence_minutes: tuple[int | None, ...]
     """By place of the tier: the fastest that any provider gives it."""
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierMark:
+    """How often a tier that has assets is refreshed; None: never."""
+
+    first_rank: int
+    last_rank: int | None
+    minutes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMark:
+    """What of a provider's plan is kept on record, so that a change of it can be told."""
+
+    provider: str
+    tiers: tuple[TierMark, ...]
+    silence: Silence | None
+    silent_until: datetime | None
+    rate_factor: Decimal
+    units_per_period: int | None
+    used_units: int

@@ -24,13 +24,11 @@ from typing import Final
 
 from cryptoflow.refine.exact import ZERO, clamped, finite, rounded
 from cryptoflow.refine.quota_model import Allowance, Limit, ProviderPlan, QuotaPlan, Silence, Tier, TierPlan
-from cryptoflow.refine.quota_words import change_words, plan_words
+from cryptoflow.refine.quota_words import plan_words
 
 QUOTA_PLAN_VERSION: Final = "quota_plan/1"
 
 RESERVE_SHARE: Final = Decimal("0.10")
-SHRINK_FACTOR: Final = Decimal("0.5")
-SMALLEST_FACTOR: Final = Decimal("0.1")
 LONGEST_PERIOD: Final = timedelta(days=31)
 
 _BORDERS: Final = (100, 250, 1_000)
@@ -162,21 +160,14 @@ def plan_provider(
     return replace(plan, reasons=plan_words(plan))
 
 
-def refused(allowance: Allowance) -> Allowance:
-    """The allowance after a refusal for asking too fast: half the rate, never less than a tenth."""
-    return replace(allowance, rate_factor=max(_share(allowance.rate_factor) * SHRINK_FACTOR, SMALLEST_FACTOR))
+def slowed(allowance: Allowance, *, factor: Decimal, paused_until: datetime | None = None) -> Allowance:
+    """The allowance after refusals for asking too fast: what they left of the rate, and until when all wait."""
+    return replace(allowance, rate_factor=factor, paused_until=paused_until)
 
 
 def spent(allowance: Allowance, *, until: datetime | None = None) -> Allowance:
     """The allowance after the provider said that the quota is spent: silent until then, or until the period ends."""
     return replace(allowance, silent_until=until or allowance.period_end)
-
-
-def changes(before: QuotaPlan, after: QuotaPlan) -> tuple[str, ...]:
-    """Who became slower or faster from one plan to the next, a sentence each."""
-    earlier = {plan.allowance.provider: plan for plan in before.providers}
-    pairs = [(earlier[plan.allowance.provider], plan) for plan in after.providers if plan.allowance.provider in earlier]
-    return tuple(sentence for old, new in pairs for sentence in change_words(old, new))
 
 
 def tiers_of(count: int) -> tuple[Tier, ...]:
@@ -216,6 +207,7 @@ def _in_force(allowance: Allowance, *, now: datetime) -> Allowance:
         calls_per_minute=max(allowance.calls_per_minute, 0),
         units_per_period=None if allowance.units_per_period is None else max(allowance.units_per_period, 0),
         used_units=0 if is_over else max(allowance.used_units, 0),
+        from_reserve=0 if is_over else max(allowance.from_reserve, 0),
         period_end=now + LONGEST_PERIOD if is_over else allowance.period_end,
         rows_per_call=max(allowance.rows_per_call, 1),
         rows_per_unit=None if allowance.rows_per_unit is None else max(allowance.rows_per_unit, 1),
@@ -226,7 +218,10 @@ def _in_force(allowance: Allowance, *, now: datetime) -> Allowance:
 def _spendable(allowance: Allowance, *, share: Decimal) -> int | None:
     if allowance.units_per_period is None:
         return None
-    return max(floor(allowance.units_per_period * Fraction(share)) - allowance.used_units, 0)
+    plannable = floor(allowance.units_per_period * Fraction(share))
+    # What the reserve paid for does not slow the plan down, as far as the reserve goes.
+    paid_by_reserve = min(allowance.from_reserve, allowance.used_units, allowance.units_per_period - plannable)
+    return max(plannable - allowance.used_units + paid_by_reserve, 0)
 
 
 def _silence(
@@ -234,6 +229,8 @@ def _silence(
 ) -> tuple[Silence | None, datetime | None]:
     if allowance.silent_until is not None and allowance.silent_until > now:
         return "told_to_wait", allowance.silent_until
+    if allowance.paused_until is not None and allowance.paused_until > now:
+        return "paused", allowance.paused_until
     if calls_per_slot == 0:
         return "no_rate", None
     return ("quota_spent", allowance.period_end) if spendable == 0 else (None, None)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import ceil
 
-from cryptoflow.refine.quota_model import ProviderPlan, Tier, TierPlan
+from cryptoflow.refine.quota_model import PlanMark, ProviderPlan, Tier, TierPlan
 
 _DAY_MINUTES = 1_440
 
@@ -19,35 +19,35 @@ def plan_words(plan: ProviderPlan) -> tuple[str, ...]:
     return (*_allowance_words(plan), *_silence_words(plan), *_tier_words(plan), *_outlook_words(plan))
 
 
-def change_words(before: ProviderPlan, after: ProviderPlan) -> tuple[str, ...]:
+def change_words(before: PlanMark, after: ProviderPlan) -> tuple[str, ...]:
     """Which tiers of one provider became slower or faster."""
-    found = []
-    for old, new in zip(before.tiers, after.tiers, strict=False):
-        if old.cadence_minutes == new.cadence_minutes or not (old.assets and new.assets):
-            continue
-        found.append(
-            f"{after.allowance.provider}: {_ranks(new.tier)} {_change(old, new)}{_why_changed(old, new, after)}."
-        )
-    return tuple(found)
+    earlier = {tier.first_rank: tier.minutes for tier in before.tiers}
+    return tuple(
+        f"{after.allowance.provider}: {_ranks(tier.tier)} {_change(old, tier.cadence_minutes)}"
+        f"{_why_changed(old, tier.cadence_minutes, after)}."
+        for tier in after.tiers
+        if tier.assets
+        and tier.tier.first_rank in earlier
+        and (old := earlier[tier.tier.first_rank]) != tier.cadence_minutes
+    )
 
 
-def _change(old: TierPlan, new: TierPlan) -> str:
-    if new.cadence_minutes is None:
-        return f"are no longer asked, before {_every(old.cadence_minutes)}"
-    if old.cadence_minutes is None:
-        return f"are asked again, {_every(new.cadence_minutes)}"
-    pace = "slower" if _is_slower(old, new) else "faster"
-    return f"get {pace}, from {_every(old.cadence_minutes)} to {_every(new.cadence_minutes)}"
+def _change(old: int | None, new: int | None) -> str:
+    if new is None:
+        return f"are no longer asked, before {_every(old)}"
+    if old is None:
+        return f"are asked again, {_every(new)}"
+    return f"get {'slower' if _is_slower(old, new) else 'faster'}, from {_every(old)} to {_every(new)}"
 
 
-def _why_changed(old: TierPlan, new: TierPlan, after: ProviderPlan) -> str:
+def _why_changed(old: int | None, new: int | None, after: ProviderPlan) -> str:
     return f", because {_cause(after)}" if _is_slower(old, new) else ""
 
 
-def _is_slower(old: TierPlan, new: TierPlan) -> bool:
-    if new.cadence_minutes is None or old.cadence_minutes is None:
-        return new.cadence_minutes is None
-    return new.cadence_minutes > old.cadence_minutes
+def _is_slower(old: int | None, new: int | None) -> bool:
+    if new is None or old is None:
+        return new is None
+    return new > old
 
 
 def _allowance_words(plan: ProviderPlan) -> Iterator[str]:
@@ -73,6 +73,11 @@ def _silence_words(plan: ProviderPlan) -> Iterator[str]:
         return
     until = f" until {_instant(plan.silent_until)}" if plan.silent_until else ""
     yield f"{plan.allowance.provider} is not asked{until}: {_cause(plan)}."
+
+
+def silence_words(plan: ProviderPlan) -> str:
+    """Why a provider that is silent is not asked; the same words for as long as the silence lasts."""
+    return " ".join(_silence_words(plan))
 
 
 def _tier_words(plan: ProviderPlan) -> Iterator[str]:
@@ -122,6 +127,8 @@ def _cause(plan: ProviderPlan) -> str:
     given = plan.allowance
     if plan.silence == "told_to_wait":
         return "it said that it answers nothing before"
+    if plan.silence == "paused":
+        return "it refused a call as one too many"
     if plan.silence == "no_rate":
         return "its rate leaves room for no call"
     if plan.silence == "quota_spent":

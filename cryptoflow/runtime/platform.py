@@ -18,12 +18,14 @@ from types import FrameType
 import msgspec
 
 from cryptoflow.errors import CryptoflowError, PermanentError
+from cryptoflow.runtime.first_hour import FirstHourWatch
 from cryptoflow.runtime.home import Endpoints, FileLock, Home, lock_home
 from cryptoflow.runtime.leftovers import stop_leftovers
-from cryptoflow.runtime.parts import Plan, plan_platform, platform_members
+from cryptoflow.runtime.parts import SCHEMA_STEP, Plan, plan_platform, platform_members
+from cryptoflow.runtime.plan_words import plan_text
 from cryptoflow.runtime.private_files import write_private
 from cryptoflow.runtime.processes import ProcessId, wait_until
-from cryptoflow.runtime.supervisor import Supervisor
+from cryptoflow.runtime.supervisor import State, Supervisor
 from cryptoflow.runtime.view import View, welcome
 from cryptoflow.settings import Settings
 
@@ -45,17 +47,38 @@ class _Publisher:
     view: View
     detached: bool
     started_at: str
+    watch: FirstHourWatch
     _welcomed: bool = False
+    _plan_told: bool = False
 
     def __call__(self, supervisor: Supervisor) -> None:
         self.view.show(supervisor.statuses())
+        self.view.show_history(self.watch.latest)
         endpoints = endpoints_of(self.plan, supervisor, started_at=self.started_at)
         # As with the status file: a disk that is full for a while must not take the parts down.
         with contextlib.suppress(PermanentError):
             self.plan.home.write_endpoints(endpoints)
+        if not self._plan_told and _can_tell_plan(supervisor):
+            self._plan_told = True
+            # Beside the start, which it must not delay; the parts that make calls need much longer to come up.
+            threading.Thread(target=self._tell_plan, name="plan", daemon=True).start()
         if not self._welcomed and supervisor.is_all_well():
             self._welcomed = True
+            self.watch.start()
             self.view.say(welcome(endpoints, home=str(self.plan.home.path), detached=self.detached))
+
+    def _tell_plan(self) -> None:
+        plan = self.plan
+        text = plan_text(
+            plan.settings, database_url=plan.database_url, redis_url=plan.redis_url, simulator_url=plan.simulator_url
+        )
+        self.view.say(text)
+
+
+def _can_tell_plan(supervisor: Supervisor) -> bool:
+    """Whether what the plan is made from answers: the settled database, and the cache when it is ours."""
+    states = {part.name: part.state for part in supervisor.statuses()}
+    return states.get(SCHEMA_STEP) is State.DONE and states.get("valkey", State.HEALTHY) is State.HEALTHY
 
 
 def run_platform(settings: Settings, *, demo: bool, view: View, detached: bool = False) -> None:
@@ -66,9 +89,12 @@ def run_platform(settings: Settings, *, demo: bool, view: View, detached: bool =
     try:
         _clear_the_way(home, view)
         plan = plan_platform(settings, home, demo=demo)
-        publisher = _Publisher(plan, view, detached, started_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        watch = FirstHourWatch(plan.database_url, most=settings.universe_size)
+        publisher = _Publisher(
+            plan, view, detached, started_at=datetime.now(UTC).isoformat(timespec="seconds"), watch=watch
+        )
         supervisor = Supervisor(home, platform_members(plan), pid=os.getpid(), on_change=publisher)
-        with stopped_by_signals(supervisor), view:
+        with stopped_by_signals(supervisor), contextlib.closing(watch), view:
             supervisor.run()
         view.say("cryptoflow is stopped.")
     finally:

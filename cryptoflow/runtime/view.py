@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from cryptoflow.runtime.home import Endpoints
 from cryptoflow.runtime.supervisor import WELL, PartStatus, State
+from cryptoflow.warehouse.history import FirstHistory
 
 _STYLES: Final = {
     State.HEALTHY: "green",
@@ -26,6 +28,7 @@ _STYLES: Final = {
     State.UNHEALTHY: "red",
     State.STOPPED: "dim",
 }
+_BAR_WIDTH = 40
 _MINUTE_SECONDS = 60
 _HOUR_SECONDS = 3600
 _DAY_SECONDS = 86_400
@@ -39,6 +42,7 @@ class View(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def show(self, parts: Sequence[PartStatus]) -> None: ...
+    def show_history(self, first: FirstHistory | None) -> None: ...
     def say(self, text: str) -> None: ...
 
 
@@ -48,6 +52,7 @@ class PlainView:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._last: dict[str, State] = {}
+        self._tenths_told = -1
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +69,13 @@ class PlainView:
                 if part.state is not State.WAITING:
                     self._write(change_line(part))
 
+    def show_history(self, first: FirstHistory | None) -> None:
+        """A line for every tenth."""
+        tenths = 10 * first.asked // first.wanted if first and first.wanted else -1
+        if first and tenths > self._tenths_told:
+            self._tenths_told = tenths
+            self._write(history_line(first))
+
     def say(self, text: str) -> None:
         self._write(text)
 
@@ -74,7 +86,8 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._parts: Sequence[PartStatus] = ()
-        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=2, transient=False)
+        self._first: FirstHistory | None = None
+        self._live = Live(get_renderable=self._picture, console=console, refresh_per_second=2, transient=False)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -88,11 +101,17 @@ class LiveView:
     def show(self, parts: Sequence[PartStatus]) -> None:
         self._parts = parts
 
+    def show_history(self, first: FirstHistory | None) -> None:
+        self._first = first
+
     def say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _table(self) -> Table:
-        return status_table(self._parts, now=time.time())
+    def _picture(self) -> RenderableType:
+        table = status_table(self._parts, now=time.time())
+        if self._first is None or self._first.is_whole:
+            return table
+        return Group(table, "", history_bar(self._first))
 
 
 def view_for(console: Console) -> View:
@@ -119,6 +138,18 @@ def status_table(parts: Sequence[PartStatus], *, now: float) -> Table:
             part.endpoint or "",
         )
     return table
+
+
+def history_line(first: FirstHistory) -> str:
+    """How far first history has come."""
+    return f"first history: {first.asked} of {first.wanted} assets"
+
+
+def history_bar(first: FirstHistory) -> Table:
+    """The same as a bar."""
+    row = Table.grid(padding=(0, 1))
+    row.add_row(ProgressBar(total=first.wanted or None, completed=first.asked, width=_BAR_WIDTH), history_line(first))
+    return row
 
 
 def change_line(part: PartStatus) -> str:

@@ -37,7 +37,7 @@ UNLIMITED = 10**15
 # for binance's minute.
 DEFAULT_QUOTAS: dict[str, dict[str, dict[Window, int]]] = {
     "coingecko": {
-        "keyless": {"minute": 10},
+        "keyless": {"minute": 30},
         "demo": {"minute": 100, "month": 10_000},
         "pro": {"minute": 500, "month": 500_000},
     },

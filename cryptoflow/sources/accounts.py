@@ -86,6 +86,7 @@ class Accounts:
             cost=cost,
             status=raw.status,
             payload_sha256=raw.payload_sha256 if has_body else None,
+            received_at=raw.fetched_at,
         )
         try:
             if has_body:
@@ -150,6 +151,7 @@ class Accounts:
         status: int | None = None,
         error: str | None = None,
         payload_sha256: bytes | None = None,
+        received_at: datetime | None = None,
     ) -> ProviderCall:
         return ProviderCall(
             provider=self.provider.name,
@@ -164,6 +166,7 @@ class Accounts:
             payload_sha256=payload_sha256,
             params=question.params,
             run_id=self.run_id,
+            received_at=received_at,
         )
 
     def _refused_seconds(self, error: RateLimited, attempt: Attempt) -> float:

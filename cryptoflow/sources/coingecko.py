@@ -76,6 +76,15 @@ class MarketRow(Wire, frozen=True, kw_only=True):
     observed_at: Instant | None = field(name="last_updated")
 
 
+class KeyUsage(Wire, frozen=True, kw_only=True):
+    """What a paid key may do and has done this month."""
+
+    rate_limit_request_per_minute: int | None = None
+    monthly_call_credit: int | None = None
+    current_total_monthly_calls: int | None = None
+    current_remaining_monthly_calls: int | None = None
+
+
 class _Ping(Wire, frozen=True, kw_only=True):
     gecko_says: str
 
@@ -111,6 +120,11 @@ class CoinGecko:
     async def ping(self) -> str:
         """Whether CoinGecko is there; its greeting."""
         return decode_whole(await self._client.ask("ping"), _Ping).gecko_says
+
+    async def key_usage(self) -> tuple[KeyUsage, RawAnswer]:
+        """Plan and use of the key, and the answer that said so; answered on the paid plan only."""
+        answer = await self._client.ask("key")
+        return decode_whole(answer, KeyUsage), answer
 
     async def coins_list(self, *, include_platform: bool = True) -> Page[CoinListing]:
         """Every active coin, in one answer of a megabyte or more."""

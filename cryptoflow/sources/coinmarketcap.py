@@ -191,9 +191,10 @@ class CoinMarketCap:
     def __init__(self, client: ProviderClient) -> None:
         self._client = client
 
-    async def key_info(self) -> KeyInfo:
-        """Plan and use of the key."""
-        return decode_whole(await self._ask("v1/key/info", {}, units=0), _KeyInfoAnswer).data
+    async def key_info(self) -> tuple[KeyInfo, RawAnswer]:
+        """Plan and use of the key, and the answer that said so. It costs nothing."""
+        answer = await self._ask("v1/key/info", {}, units=0)
+        return decode_whole(answer, _KeyInfoAnswer).data, answer
 
     async def cryptocurrency_map(self, *, wanted: int | None = None) -> Collected[CoinIdentity]:
         """Identities of active coins, best rank first: the first `wanted`, or all."""

@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -27,6 +27,7 @@ from cryptoflow import __version__
 from cryptoflow.errors import TransientError
 from cryptoflow.settings import Settings
 from cryptoflow.sources.accounts import Accounts, Attempt, Expected, Question
+from cryptoflow.sources.allowances import ToldAllowance, with_told
 from cryptoflow.sources.breaker import BreakerPolicy, Circuit, CircuitBreaker
 from cryptoflow.sources.decode import json_problem
 from cryptoflow.sources.errors import (
@@ -36,12 +37,13 @@ from cryptoflow.sources.errors import (
     KeyRejected,
     NotJson,
     ProviderError,
+    ProviderTimeout,
     ProviderUnavailable,
     QuotaSpent,
     RateLimited,
 )
 from cryptoflow.sources.ledger import CallLedger, PayloadStore, RawAnswer
-from cryptoflow.sources.limits import Limiter
+from cryptoflow.sources.limits import Limiter, quota_period
 from cryptoflow.sources.providers import Provider, provider_from_settings
 from cryptoflow.sources.redaction import GuardedLogs, Redactor
 from cryptoflow.sources.retry_after import backoff_seconds
@@ -53,6 +55,7 @@ _LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _OK = 200
+_PATIENT_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ class HttpBounds:
     max_body_bytes: int = 64 * 1024 * 1024
     patience_seconds: float = 120.0
     """Longest time that one request may spend waiting for leave to ask and between attempts."""
+    request_seconds: float | None = None
+    """Longest time for one request with all its waits and attempts; None: they bound it themselves."""
     backoff_base_seconds: float = 0.5
     backoff_cap_seconds: float = 30.0
     connections: int = 8
@@ -167,7 +172,16 @@ class ProviderClient:
             units=units,
             patience_until=time.monotonic() + patience,
         )
-        return await self._attempts(http, question)
+        try:
+            async with asyncio.timeout(self._bounds.request_seconds) as limit:
+                return await self._attempts(http, question)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise ProviderTimeout(
+                f"no usable answer within {self._bounds.request_seconds:g} s, all attempts together.",
+                asked=Asked(provider=self.provider.name, endpoint=endpoint),
+            ) from None
 
     async def _attempts(self, http: httpx.AsyncClient, question: Question) -> RawAnswer:
         last: ProviderError | None = None
@@ -246,6 +260,7 @@ class ProviderClient:
             headers={name: self._redactor.text(value) for name, value in wire.headers.items()},
             body=self._redactor.body(wire.body),
             received_at=datetime.now(UTC),
+            quota_resets_at=quota_period(self.provider, datetime.now(UTC)).end,
         )
         verdict = self.provider.judge(answer)
         if verdict.error is None and question.expect == "json" and answer.status == _OK:
@@ -303,18 +318,32 @@ def open_client(
     ledger: CallLedger,
     payloads: PayloadStore,
     redis: Redis | None = None,
+    bounds: HttpBounds | None = None,
     run_id: str | None = None,
+    told: ToldAllowance | None = None,
+    request_seconds: float | None = None,
 ) -> ProviderClient:
-    """The client of a provider as the settings have it; use it as `async with open_client(...) as client`."""
+    """The client of a provider as the settings have it; use it as `async with open_client(...) as client`.
+
+    `told` is what the provider said of the key; `request_seconds` bounds each request with all its waits and attempts.
+    """
     return ProviderClient(
-        provider_from_settings(settings, name),
+        with_told(provider_from_settings(settings, name), told, settings),
         ledger=ledger,
         payloads=payloads,
         redis=redis,
-        bounds=bounds_from_settings(settings),
+        bounds=_within(bounds or bounds_from_settings(settings), request_seconds),
         contact=settings.contact,
         run_id=run_id,
     )
+
+
+def _within(bounds: HttpBounds, request_seconds: float | None) -> HttpBounds:
+    """The bounds of requests that end in time. Waiting ends earlier, so that a refusal is told as what it is."""
+    if request_seconds is None:
+        return bounds
+    patience = min(bounds.patience_seconds, request_seconds * _PATIENT_SHARE)
+    return replace(bounds, request_seconds=request_seconds, patience_seconds=patience)
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:

@@ -32,6 +32,7 @@ class ProviderCall:
     payload_sha256: bytes | None = None
     params: Mapping[str, object] = field(default_factory=dict)
     run_id: str | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Usage:
 
     calls: int
     credits: int
+    from_reserve: int = 0
+    """Calls that no plan of ticks made: they are taken from the reserve of the quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

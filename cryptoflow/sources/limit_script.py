@@ -104,3 +104,15 @@ redis.call('HSET', KEYS[1], 'used', string.format('%.0f', used))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return used
 """
+
+# KEYS state; ARGV recovery_us. Returns {factor, paused_until_us, spent_until_us}; an instant that is over is 0.
+STANDING: Final = (
+    _COMMON
+    + """
+local function coming(field)
+    local at = number(field, 0)
+    return string.format('%.0f', at > now and at or 0)
+end
+return {tostring(current_factor(tonumber(ARGV[1]))), coming('paused_until_us'), coming('spent_until_us')}
+"""
+)

@@ -2,26 +2,30 @@
 
 Rate: a call goes out when it keeps its distance from the last one (bursts up to `burst`) and when the sliding window
 has room, both measured by Valkey's own clock in one script. A refusal by the provider halves the rate for everybody;
-it then recovers evenly over ten minutes. Month: counted in Valkey, seeded from the ledger, which is the truth; so a
-lost cache forgets nothing. While Valkey is lost, each process keeps to a quarter of the rate and asks the ledger.
+it then recovers evenly over ten minutes. Month: the period of the quota, as the provider told it or else the
+calendar's; counted in Valkey, seeded from the ledger, which is the truth; so a lost cache forgets nothing. While Valkey
+is lost, each process keeps to a quarter of the rate and asks the ledger.
 What does not belong here: retries (http.py), which error a refusal is (verdicts.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import calendar
 import random
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from redis.asyncio import Redis
 
 from cryptoflow.sources.errors import Asked, QuotaSpent, RateLimited
 from cryptoflow.sources.ledger import CallLedger, Usage
-from cryptoflow.sources.limit_script import ACQUIRE, PENALISE, SEED
+from cryptoflow.sources.limit_script import ACQUIRE, PENALISE, SEED, STANDING
 from cryptoflow.sources.providers import Provider
-from cryptoflow.sources.valkey import LOST, Reach
-from cryptoflow.sources.verdicts import start_of_next_month
+from cryptoflow.sources.valkey import LOST, Reach, open_valkey
 
 SHRINK_FACTOR = 0.5
 SMALLEST_FACTOR = 0.1
@@ -34,6 +38,67 @@ _STATE_KEEP_SECONDS = 40 * 86_400
 def start_of_month(instant: datetime) -> datetime:
     """The first of the month, 00:00 UTC."""
     return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """What a quota is counted in: [start, end)."""
+
+    start: datetime
+    end: datetime
+
+
+def quota_period(provider: Provider, now: datetime) -> Period:
+    """The month of the provider's quota that holds `now`."""
+    if provider.period_end is None:
+        start = start_of_month(now)
+        return Period(start=start, end=_months_after(start, 1))
+    told = provider.period_end.astimezone(UTC)
+    # Counted from what was told, so that a period that ends on the 31st does so again after a shorter month.
+    months = (now.year - told.year) * 12 + now.month - told.month
+    months += _months_after(told, months) <= now
+    return Period(start=_months_after(told, months - 1), end=_months_after(told, months))
+
+
+def _months_after(instant: datetime, months: int) -> datetime:
+    """The same day and time so many months later, or the last day of a month that is too short for it."""
+    years, month = divmod(instant.month - 1 + months, 12)
+    year = instant.year + years
+    return instant.replace(year=year, month=month + 1, day=min(instant.day, calendar.monthrange(year, month + 1)[1]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How all processes together stand with a provider. Instants are in the future, or None."""
+
+    rate_factor: Decimal
+    """What refusals left of the rate, 0 to 1."""
+    paused_until: datetime | None
+    spent_until: datetime | None
+
+
+async def standings(redis_url: str, providers: Sequence[Provider]) -> dict[str, Standing] | None:
+    """The shared standing with each provider; None when Valkey does not answer. Changes nothing."""
+    try:
+        async with open_valkey(redis_url) as redis:
+            return {provider.name: await _standing(redis, provider) for provider in providers}
+    except LOST:
+        return None
+
+
+async def _standing(redis: Redis, provider: Provider) -> Standing:
+    factor, paused_us, spent_us = await redis.eval(STANDING, 1, _key(provider, "state"), _micros(RECOVERY_SECONDS))
+    return Standing(
+        rate_factor=Decimal(factor.decode()), paused_until=_instant(int(paused_us)), spent_until=_instant(int(spent_us))
+    )
+
+
+def _instant(micros: int) -> datetime | None:
+    return datetime.fromtimestamp(micros / 1e6, UTC) if micros else None
+
+
+def _key(provider: Provider, part: str) -> str:
+    return f"cryptoflow:source:{{{provider.scope}}}:{part}"
 
 
 class LocalPace:
@@ -135,10 +200,10 @@ class Limiter:
 
     def month_key(self, now: datetime) -> str:
         """Where this month is counted."""
-        return self._key(f"month:{now:%Y-%m}")
+        return self._key(f"month:{quota_period(self._provider, now).start:%Y-%m-%d}")
 
     def _key(self, part: str) -> str:
-        return f"cryptoflow:source:{{{self._provider.scope}}}:{part}"
+        return _key(self._provider, part)
 
     async def _try(self, *, endpoint: str, weight: int, units: int) -> float:
         now = datetime.now(UTC)
@@ -162,7 +227,7 @@ class Limiter:
             verdict, figure = await self._run_acquire(redis, now, weight=weight, units=units)
         self._reach.answered()
         if verdict == "month":
-            raise self._spent(endpoint, start_of_next_month(now))
+            raise self._spent(endpoint, quota_period(self._provider, now).end)
         if verdict == "spent":
             raise self._spent(endpoint, datetime.fromtimestamp(figure / 1e6, UTC))
         return figure / 1e6
@@ -187,7 +252,7 @@ class Limiter:
         if self._provider.per_month is not None:
             used = await self._used_this_month(now)
             if used + units > self._provider.per_month:
-                raise self._spent(endpoint, start_of_next_month(now))
+                raise self._spent(endpoint, quota_period(self._provider, now).end)
         return self._pace.wait_seconds(now=time.monotonic(), weight=weight)
 
     async def _seed(self, redis: Redis, now: datetime) -> None:
@@ -198,7 +263,8 @@ class Limiter:
     async def _used_this_month(self, now: datetime) -> int:
         if self._provider.per_month is None:
             return 0
-        usage: Usage = await asyncio.to_thread(self._ledger.used, self._provider.name, since=start_of_month(now))
+        since = quota_period(self._provider, now).start
+        usage: Usage = await asyncio.to_thread(self._ledger.used, self._provider.name, since=since)
         return usage.credits if self._provider.unit == "credits" else usage.calls
 
     def _spent(self, endpoint: str, until: datetime) -> QuotaSpent:

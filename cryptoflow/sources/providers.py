@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -42,6 +43,8 @@ class Provider:
     per_month: int | None = None
     unit: Literal["calls", "credits"] = "calls"
     """What `per_month` counts."""
+    period_end: datetime | None = None
+    """When `per_month` begins anew, where the provider told; None: with the calendar month."""
     key_header: str | None = None
     key: SecretStr | None = None
     needs_key: bool = False
@@ -78,6 +81,8 @@ class _CoinGeckoPlan:
 
 
 _COINGECKO_PATH = "/api/v3"
+# CoinGecko promises no rate without a key, so the world is asked cautiously; the simulator says what it takes.
+_SIMULATED_KEYLESS_CALLS_PER_MINUTE = 30
 _COINGECKO_PLANS = {
     "keyless": _CoinGeckoPlan(
         host="https://api.coingecko.com", key_header=None, calls_per_minute=5, calls_per_month=10_000, burst=2
@@ -112,11 +117,13 @@ def _coingecko(settings: Settings) -> Provider:
             "A CoinGecko key is set, but the plan is 'keyless'.",
             cure="Set CRYPTOFLOW_COINGECKO_PLAN to demo or pro, whichever the key belongs to, or remove the key.",
         )
+    is_simulated_keyless = settings.simulator_url is not None and plan.key_header is None
     return Provider(
         name=COINGECKO,
         plan=settings.coingecko_plan,
         base_url=_base(settings, COINGECKO, plan.host) + _COINGECKO_PATH,
-        rate_per_window=settings.coingecko_calls_per_minute or plan.calls_per_minute,
+        rate_per_window=settings.coingecko_calls_per_minute
+        or (_SIMULATED_KEYLESS_CALLS_PER_MINUTE if is_simulated_keyless else plan.calls_per_minute),
         burst=plan.burst,
         # The simulator sets no month without a key, as CoinGecko promises none; in the world one is kept to be safe.
         per_month=settings.coingecko_calls_per_month or (None if settings.simulator_url else plan.calls_per_month),

@@ -41,6 +41,13 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    quota_resets_at: datetime | None = None
+    """When the provider's monthly quota begins anew, where that is known; None: with the calendar month."""
+
+    @property
+    def month_ends_at(self) -> datetime:
+        """When a monthly quota that is spent begins anew."""
+        return self.quota_resets_at or start_of_next_month(self.received_at)
 
     @property
     def asked(self) -> Asked:
@@ -154,8 +161,7 @@ def judge_coingecko(answer: Answer) -> Verdict:
         return Verdict(error=PlanExcludes(text, asked=asked))
     if 429 in (status, said.code):
         if _MONTH_SPENT.search(said.message):
-            until = start_of_next_month(answer.received_at)
-            return Verdict(error=QuotaSpent(text, asked=asked, until=until))
+            return Verdict(error=QuotaSpent(text, asked=asked, until=answer.month_ends_at))
         return Verdict(error=RateLimited(text, asked=asked, retry_after_seconds=answer.retry_after_seconds))
     if status < 400:
         error_type = ProviderUnavailable if said.code is None or said.code >= 500 else BadRequest
@@ -221,7 +227,7 @@ def _cmc_error(answer: Answer, *, code: int, text: str) -> ProviderError | None:
     if code == 1009:
         return QuotaSpent(text, asked=asked, until=start_of_next_day(answer.received_at))
     if code == 1010:
-        return QuotaSpent(text, asked=asked, until=start_of_next_month(answer.received_at))
+        return QuotaSpent(text, asked=asked, until=answer.month_ends_at)
     if code in _COINMARKETCAP_KEY_CODES:
         return KeyRejected(text, asked=asked, cure=_COINMARKETCAP_KEY_CURE)
     if code in _COINMARKETCAP_PLAN_CODES:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from cryptoflow.contracts import contract_of, contracts
 from cryptoflow.warehouse.partitions import Period, ensure_partitions, missing_partitions, period_end, period_start
-from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.pool import Connection, transaction
 
 # A week without housekeeping leaves no gap; of months and years the next ones are enough.
 PERIODS_AHEAD: Final[dict[Period, int]] = {"day": 7, "month": 2, "year": 1}
@@ -33,14 +33,20 @@ def make_partitions_ahead(database_url: str, *, now: datetime) -> list[str]:
 
 
 def missing_tomorrow(database_url: str, *, now: datetime) -> list[str]:
-    """Partitions that rows of today or tomorrow need and that are not there."""
+    """Partitions that rows of today or tomorrow need and that are not there. Tables that are not made yet need none."""
     instants = {now, now + timedelta(days=1)}
     with transaction(database_url) as connection:
         return [
             f"{table.schema}.{name}"
             for table, _ in _partitioned()
+            if _is_there(connection, table)
             for name in missing_partitions(connection, table, instants)
         ]
+
+
+def _is_there(connection: Connection, table: sa.Table) -> bool:
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (str(table),)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _partitioned() -> list[tuple[sa.Table, Period]]:

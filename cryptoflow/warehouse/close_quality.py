@@ -36,6 +36,8 @@ def score_minutes(
         {
             "buckets": list(buckets),
             "assets": list(assets),
+            "low": min(buckets),
+            "high": max(buckets),
             "priority": list(priority),
             "version": FORMULA_VERSION,
             "recorded_at": recorded_at,

@@ -54,6 +54,21 @@ def open_collection(
     return Collection(collection_id=row[0], dataset=dataset, provider=provider)
 
 
+def progress_collection(
+    connection: Connection, collection: Collection, *, processed: int, failed: int, calls: int
+) -> None:
+    """Write down how far it has come, in the transaction of what it wrote so far."""
+    connection.execute(
+        statement("ops/update_collection"),
+        {
+            "id": collection.collection_id,
+            "coins_processed": processed,
+            "coins_failed": failed,
+            "api_calls_made": calls,
+        },
+    )
+
+
 def close_collection(connection: Connection, collection: Collection, outcome: Outcome) -> None:
     """Write down how it ended, in the transaction of what it wrote."""
     connection.execute(

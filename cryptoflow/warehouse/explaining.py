@@ -51,7 +51,7 @@ class Explanation:
     earlier_versions: Sequence[Record]
 
 
-def known_asset(connection: Connection, slug: str) -> int:
+def asset_of_slug(connection: Connection, slug: str) -> int:
     """The id of the asset with the slug. Raises with the nearest slugs when there is none."""
     known: dict[str, int] = dict(connection.execute(statement("market/select_slugs")).fetchall())
     if slug in known:
@@ -96,7 +96,7 @@ def earlier_versions(connection: Connection, table: sa.Table, key: Record) -> li
 def explain_close(connection: Connection, grain: Grain, *, slug: str, instant: datetime) -> Explanation:
     """The close of the bucket that holds the instant, and where it comes from."""
     table, bucket = CLOSES[grain], bucket_start(instant, grain)
-    key = {"asset_id": known_asset(connection, slug), "bucket": bucket}
+    key = {"asset_id": asset_of_slug(connection, slug), "bucket": bucket}
     close = _current(connection, table, key)
     if close is None:
         raise absent(connection, table.name, slug=slug, bucket=bucket, end=bucket_end(bucket, grain))

@@ -26,7 +26,7 @@ from cryptoflow.refine.velocity import (
     week_velocity,
     window_mean,
 )
-from cryptoflow.warehouse.explaining import Record, absent, earlier_versions, known_asset, records
+from cryptoflow.warehouse.explaining import Record, absent, asset_of_slug, earlier_versions, records
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 
@@ -72,7 +72,7 @@ class VelocityExplanation:
 def explain_velocity(connection: Connection, *, slug: str, instant: datetime) -> VelocityExplanation:
     """The velocity of the minute that holds the instant, and where it comes from."""
     bucket = bucket_start(instant, Grain.MINUTE)
-    key: Record = {"asset_id": known_asset(connection, slug), "bucket": bucket}
+    key: Record = {"asset_id": asset_of_slug(connection, slug), "bucket": bucket}
     stored = records(connection, statement("market/select_velocity_row"), key)
     if not stored:
         raise absent(connection, table.name, slug=slug, bucket=bucket, end=bucket_end(bucket, Grain.MINUTE))

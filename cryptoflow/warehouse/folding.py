@@ -114,7 +114,8 @@ def _fold_statement(grain: Grain) -> sql.Composed:
                     least(standing.first_at, opening.first_at) AS first_at,
                     closing.last_at,
                     coalesce(
-                        {is_at_the_end} AND {keeps_extremes} AND {is_whole} AND spans.asset_id <> all(%(waiting)s),
+                        {is_at_the_end} AND {keeps_extremes} AND standing.formula_version = {version}
+                        AND NOT {were_let_go} AND spans.asset_id <> all(%(waiting)s),
                         false
                     ) AS is_foldable
                 FROM spans
@@ -143,7 +144,7 @@ def _fold_statement(grain: Grain) -> sql.Composed:
             version=sql.Literal(FORMULA_VERSION),
             is_at_the_end=_IS_AT_THE_END,
             keeps_extremes=_KEEPS_EXTREMES,
-            is_whole=_is_whole(grain),
+            were_let_go=were_let_go(grain),
         )
         + update_steps(CLOSES[grain])
         + sql.SQL(
@@ -178,15 +179,14 @@ _KEEPS_EXTREMES: Final = sql.SQL(
 )
 
 
-def _is_whole(grain: Grain) -> sql.Composed:
-    """The standing row is of this formula, and none of its finer rows was let go: what came again is not the whole."""
-    same_formula = sql.SQL("standing.formula_version = {}").format(sql.Literal(FORMULA_VERSION))
+def were_let_go(grain: Grain) -> sql.Composable:
+    """Whether the finer rows of the bucket were let go: what came to it afterwards is not the whole."""
     if CADENCES[grain].built_from is not Grain.MINUTE:
-        return same_formula
-    return same_formula + sql.SQL(
-        " AND NOT EXISTS (SELECT 1 FROM ops.archives AS gone WHERE gone.table_name = {table}"
+        return sql.SQL("false")
+    return sql.SQL(
+        "EXISTS (SELECT 1 FROM ops.archives AS gone WHERE gone.table_name = {table}"
         " AND gone.day = (%(bucket)s::timestamptz AT TIME ZONE 'UTC')::date)"
-    ).format(table=sql.Literal(f"{minute_close.schema}.{minute_close.name}"))
+    ).format(table=sql.Literal(str(minute_close)))
 
 
 def _notes(grain: Grain) -> sql.Identifier:

@@ -1,4 +1,4 @@
-"""One collection of a dataset at a time, across all processes and hosts: a lock that dies with whoever holds it.
+"""One piece of work of a kind at a time, across all processes and hosts: a lock that dies with whoever holds it.
 
 What does not belong here: locks within a transaction.
 """
@@ -18,6 +18,10 @@ class DatasetBusy(TransientError):
     """Another process collects the dataset right now."""
 
 
+class WorkBusy(TransientError):
+    """Another process does that work right now."""
+
+
 @contextmanager
 def dataset_lock(database_url: str, dataset: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the dataset for the block, on a connection of its own; refuse when another process holds it that long."""
@@ -27,6 +31,15 @@ def dataset_lock(database_url: str, dataset: str, *, wait_seconds: float = 0.0) 
                 f"{dataset} is being collected by another process.",
                 cure="Wait for it; its row in ops.collection_status says 'running'.",
             )
+        yield
+
+
+@contextmanager
+def work_lock(database_url: str, work: str) -> Iterator[None]:
+    """Hold a kind of work, named as one says it is going on, for the block; refuse when another process does it."""
+    with _connected(database_url, work) as connection:
+        if not _take(connection, work):
+            raise WorkBusy(f"Another process is {work} right now.", cure="Wait for it, then try again.")
         yield
 
 

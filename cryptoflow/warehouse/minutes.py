@@ -10,6 +10,7 @@ one path. What does not belong here: what a sample is (snapshots, chart_points),
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes
-from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
+from cryptoflow.warehouse.staging import Refusal, merge_staged, stage_rows, take_refused
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.velocity import Moved, follow_closes
 
@@ -43,6 +44,7 @@ class Written:
 
     received: int
     refused_by: Mapping[str, int]
+    refusals: Sequence[Refusal]
     stored: int
     minutes: int
     built: Sequence[Built]
@@ -67,13 +69,14 @@ def write_samples(connection: Connection, table: sa.Table, samples: Iterable[obj
     """Store records with the table's columns, and what follows. The same batch a second time changes nothing."""
     recorded_at = lock_closes(connection)
     received = stage_rows(connection, table, map(attrgetter(*written_columns(table)), samples))
-    refused = refuse_staged(connection, table, rules=_RULES)
+    refusals = take_refused(connection, table, rules=_RULES)
     # Of a sample that came twice in one batch, the one fetched last counts.
     keys = merge_staged(connection, table, recorded_at=recorded_at, newest="fetched_at DESC, payload_sha256 DESC")
     followed = follow_minutes(connection, [(at, asset) for at, _, asset in keys], recorded_at=recorded_at)
     return Written(
         received=received,
-        refused_by=refused,
+        refused_by=Counter(row.provider for row in refusals),
+        refusals=refusals,
         stored=len(keys),
         minutes=len(followed.minutes),
         built=followed.built,
@@ -106,6 +109,8 @@ def close_minutes(
         {
             "buckets": list(buckets),
             "assets": list(assets),
+            "low": min(buckets),
+            "high": max(buckets),
             "priority": list(PRIORITY),
             "version": CLOSE_FORMULA_VERSION,
             "recorded_at": recorded_at,

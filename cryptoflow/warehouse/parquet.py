@@ -1,8 +1,8 @@
 """A stretch of a table as a Parquet file, and back: streamed, in memory that does not grow with it, every value exact.
 
 Numbers of the type NUMERIC have no bound on their digits, which no decimal of Parquet has room for: they are texts with
-all their digits, as PostgreSQL writes them. Bytes are texts in hexadecimal. Instants are microseconds in UTC. The type
-that a column has in PostgreSQL is told with each column of the file.
+all their digits, as PostgreSQL writes them. Bytes are texts in hexadecimal, documents are texts in JSON. Instants are
+microseconds in UTC. The type that a column has in PostgreSQL is told with each column of the file.
 What does not belong here: which rows, where files lie, what is recorded of them.
 """
 
@@ -44,6 +44,7 @@ _TEXT: Final = _Form(out="{}", read=pa.string(), kept=pa.string())
 _FORMS: Final[dict[type[Any], _Form]] = {
     sa.Numeric: _TEXT,
     sa.Text: _TEXT,
+    postgresql.JSONB: _TEXT,
     sa.SmallInteger: _Form(out="{}", read=pa.int16(), kept=pa.int16()),
     sa.BigInteger: _Form(out="{}", read=pa.int64(), kept=pa.int64()),
     sa.Integer: _Form(out="{}", read=pa.int32(), kept=pa.int32()),

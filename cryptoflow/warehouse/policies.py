@@ -15,17 +15,19 @@ Policy = dict[str, str | int | bool | None]
 
 def policies() -> list[Policy]:
     """A row of ops.retention_policies for every table, by name."""
-    return [_policy(table) for table in sorted(contracts(), key=str)]
+    return sorted((_policy(table) for table in contracts()), key=_name)
 
 
 def record_policies(connection: sa.Connection) -> None:
     """Bring ops.retention_policies to the contracts; does nothing where migrations have not come so far."""
     if not connection.scalar(sa.text("SELECT to_regclass('ops.retention_policies') IS NOT NULL")):
         return
-    told = connection.execute(sa.select(retention_policies).order_by(retention_policies.c.table_name)).mappings()
-    if [dict(row) for row in told] != policies():
+    wanted = policies()
+    known = [retention_policies.c[name] for name in wanted[0]]
+    told = [dict(row) for row in connection.execute(sa.select(*known)).mappings()]
+    if sorted(told, key=_name) != wanted:
         connection.execute(sa.delete(retention_policies))
-        connection.execute(sa.insert(retention_policies), policies())
+        connection.execute(sa.insert(retention_policies), wanted)
 
 
 def _policy(table: sa.Table) -> Policy:
@@ -39,3 +41,7 @@ def _policy(table: sa.Table) -> Policy:
         "is_archived": retention.archive,
         "drop_unit": None if retention.days is None else contract.partition or "row",
     }
+
+
+def _name(policy: Policy) -> str:
+    return str(policy["table_name"])

@@ -35,6 +35,7 @@ from cryptoflow.warehouse.archives import (
     verify_archive,
     write_archive,
 )
+from cryptoflow.warehouse.locks import work_lock
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.statements import statement
@@ -102,10 +103,14 @@ def retain(database_url: str, *, now: datetime, folder: Path, on_day: Callable[[
     Days that stay say why in `kept_because`; all the others are gone.
     """
     ended = []
-    for candidate in expired_days(database_url, now=now):
-        if on_day:
-            on_day(candidate)
-        ended.append(candidate if candidate.kept_because else _let_go(database_url, candidate, now=now, folder=folder))
+    # Two who write the same file would spoil it.
+    with work_lock(database_url, "letting go of days"):
+        for candidate in expired_days(database_url, now=now):
+            if on_day:
+                on_day(candidate)
+            ended.append(
+                candidate if candidate.kept_because else _let_go(database_url, candidate, now=now, folder=folder)
+            )
     return ended
 
 
@@ -236,9 +241,11 @@ def _proven(connection: Connection, day: Day) -> Day:
     ).fetchone()
     assert row is not None
     samples, hours, marks = row
+    # Hours whose minutes were let go stand, whatever comes after; that goes into an archive of its own.
+    went_before = bool(known_archives(connection, str(minute_close), day.day))
     reasons = [
         f"{samples} samples are in no minute's close" if samples else "",
-        f"{hours} hours do not hold their minutes" if hours else "",
+        f"{hours} hours do not hold their minutes" if hours and not went_before else "",
         f"{marks} hours wait to be built" if marks else "",
     ]
     return replace(day, kept_because="; ".join(reason for reason in reasons if reason) or None)

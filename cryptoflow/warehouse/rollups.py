@@ -20,7 +20,7 @@ from psycopg import sql
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.warehouse.buckets import bucket_of, length_of
-from cryptoflow.warehouse.folding import FORMULA_VERSION, fold_moves
+from cryptoflow.warehouse.folding import FORMULA_VERSION, fold_moves, were_let_go
 from cryptoflow.warehouse.merge import merge_steps
 from cryptoflow.warehouse.moves import LAST_FIGURES, open_notes, span_column, span_columns, take_notes_away
 from cryptoflow.warehouse.partitions import ensure_partitions
@@ -163,13 +163,14 @@ RETURNING bucket, asset_id
 """
 
 
+# Bytes, because a composed statement is put together anew at every execution: thousands of times in a backfill.
 @cache
-def _build_statement(grain: Grain) -> sql.Composed:
+def _build_statement(grain: Grain) -> bytes:
     """Build one bucket for the given assets from the finer grain, and merge it; returns how many rows changed."""
     finer_grain = CADENCES[grain].built_from
     assert finer_grain is not None
     finer = CLOSES[finer_grain]
-    return (
+    statement = (
         sql.SQL(
             """
         WITH finer AS (
@@ -214,7 +215,8 @@ def _build_statement(grain: Grain) -> sql.Composed:
             WHERE
                 standing.asset_id IS NULL
                 OR (
-                    folded.samples >= standing.samples
+                    NOT {were_let_go}
+                    AND folded.samples >= standing.samples
                     AND opening.first_at <= standing.first_at
                     AND closing.last_at >= standing.last_at
                 )
@@ -229,10 +231,12 @@ def _build_statement(grain: Grain) -> sql.Composed:
             last_figures=_columns(LAST_FIGURES, prefix="closing"),
             expected=_expected(grain, finer_grain),
             version=sql.Literal(FORMULA_VERSION),
+            were_let_go=were_let_go(grain),
         )
         + merge_steps(CLOSES[grain])
         + sql.SQL("SELECT count(*) FROM merged")
     )
+    return statement.as_bytes()
 
 
 def _spans(finer: Grain) -> sql.Composed:

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from cryptoflow.contracts.closes import market_snapshots
+from cryptoflow.warehouse.last_samples import keep_last_samples
 from cryptoflow.warehouse.minutes import Written, write_samples
 from cryptoflow.warehouse.pool import Connection
 
@@ -41,4 +42,6 @@ class Snapshot:
 
 def store_snapshots(connection: Connection, snapshots: Iterable[Snapshot]) -> Written:
     """Store a batch and what follows from it, in the caller's transaction."""
-    return write_samples(connection, market_snapshots, snapshots)
+    written = write_samples(connection, market_snapshots, snapshots)
+    keep_last_samples(connection)
+    return written

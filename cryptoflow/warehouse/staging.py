@@ -9,7 +9,9 @@ What does not belong here: what follows from the rows (closes, rollups).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -39,15 +41,32 @@ def stage_rows(connection: Connection, table: sa.Table, rows: Iterable[Sequence[
     return copy_rows(connection, stage_of(table), [table.columns[name] for name in names], rows)
 
 
-def refuse_staged(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One row that was taken out of the stage into quarantine: who sent it, which rule it broke, what it held."""
+
+    provider: str
+    rule: str
+    held: Mapping[str, Any]
+
+
+def take_refused(
     connection: Connection, table: sa.Table, *, provider: str = "provider", rules: tuple[Rule, ...] = ()
-) -> Mapping[str, int]:
-    """Take the rows that break a rule out of the stage into quarantine; returns how many by provider.
+) -> list[Refusal]:
+    """Take the rows that break a rule out of the stage into quarantine; returns them.
 
     The rules are those of the contract and `rules`. `provider` is the column that says who sent a row.
     """
     dataset = f"{table.schema}.{table.name}"
-    return dict(connection.execute(_refuse_statement(table, provider, rules), {"dataset": dataset}).fetchall())
+    rows = connection.execute(_refuse_statement(table, provider, rules), {"dataset": dataset})
+    return [Refusal(provider=sender, rule=rule, held=held) for sender, rule, held in rows]
+
+
+def refuse_staged(
+    connection: Connection, table: sa.Table, *, provider: str = "provider", rules: tuple[Rule, ...] = ()
+) -> Mapping[str, int]:
+    """As `take_refused`, for who only wants to know how many of which provider."""
+    return Counter(row.provider for row in take_refused(connection, table, provider=provider, rules=rules))
 
 
 def merge_staged(
@@ -131,7 +150,7 @@ def _refuse_statement(table: sa.Table, provider: str, rules: tuple[Rule, ...]) -
                 SET times_seen = known.times_seen + 1, last_seen_at = now()
         )
 
-        SELECT provider, count(*) FROM refused GROUP BY provider
+        SELECT provider, rule, held FROM refused
         """
     ).format(
         stage=stage_of(table),

@@ -38,4 +38,12 @@ class PostgresLedger:
         with transaction(self.database_url) as connection:
             row = connection.execute(statement("ops/sum_usage"), {"provider": provider, "since": day}).fetchone()
         assert row is not None
-        return Usage(calls=row[0], credits=row[1])
+        return Usage(calls=row[0], credits=row[1], from_reserve=row[2])
+
+
+def used_since(database_url: str, provider: str, *, since: datetime) -> Usage:
+    """Calls and credits since the very instant, as far back as single calls are kept."""
+    with transaction(database_url) as connection:
+        row = connection.execute(statement("raw/sum_usage_since"), {"provider": provider, "since": since}).fetchone()
+    assert row is not None
+    return Usage(calls=row[0], credits=row[1])

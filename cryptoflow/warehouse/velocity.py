@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptoflow.cadence import Grain, bucket_end, bucket_start
+from cryptoflow.contracts import contract_of
+from cryptoflow.contracts.closes import minute_close
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
 from cryptoflow.warehouse.partitions import ensure_partitions
@@ -88,9 +90,8 @@ def count_marked(connection: Connection) -> int:
 
 def _newest_minute(connection: Connection) -> datetime:
     """The newest minute of all; long ago when there is none."""
-    row = connection.execute("SELECT max(bucket) FROM market.minute_close").fetchone()
-    assert row is not None
-    newest: datetime = row[0] or _NEVER
+    row = connection.execute(statement("market/select_newest_minute")).fetchone()
+    newest: datetime = row[0] if row else _NEVER
     return newest.astimezone(UTC)
 
 
@@ -116,7 +117,7 @@ def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: dat
         first[asset] = min(bucket, first.get(asset, bucket))
     if not first:
         return 0
-    kept_until = _kept_until(connection)
+    kept_until = _kept_until(connection, min(first.values()), now=recorded_at)
     moved = 0
     day = bucket_start(min(first.values()), Grain.DAY)
     while day <= newest:
@@ -149,15 +150,22 @@ def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: 
             "assets": list(assets),
             "low": min(hours),
             "high": max(hours) + timedelta(hours=1),
-            "kept_until": _kept_until(connection),
+            "kept_until": _kept_until(connection, min(hours), now=recorded_at),
             "recorded_at": recorded_at,
         },
     ).rowcount
 
 
-def _kept_until(connection: Connection) -> datetime:
+def _kept_until(connection: Connection, minute: datetime, *, now: datetime) -> datetime:
     """Up to when minutes look back on a day that is no longer kept; long ago when none was let go."""
-    row = connection.execute(statement("market/select_oldest_minute")).fetchone()
-    assert row is not None
-    oldest, were_older = row
+    days = contract_of(minute_close).retention.days
+    assert days is not None
+    if minute - _LONGEST_WINDOW - HOLD > now - timedelta(days=days):
+        return _NEVER
+    partitions = connection.execute(statement("ops/select_partitions"), {"tables": [str(minute_close)]}).fetchall()
+    oldest = min((starts for _, _, starts, _, _ in partitions), default=None)
+    if oldest is None:
+        return _NEVER
+    # Hours are kept for ever: where there are some and no minutes, the minutes were let go.
+    were_older = connection.execute(statement("market/select_hours_before"), {"instant": oldest}).fetchone()
     return oldest.astimezone(UTC) + _LONGEST_WINDOW + HOLD if were_older else _NEVER

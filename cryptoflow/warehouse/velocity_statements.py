@@ -62,7 +62,10 @@ def _before(instant: str, asset: str, name: str, *, midnight: str | None = None)
                 CASE WHEN last.bucket >= {since} THEN last.held_seconds ELSE 0 END
                 + CASE WHEN {is_known} THEN {holds} ELSE 0 END AS held
             FROM market.velocity AS last
-            WHERE last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
+            WHERE
+                last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
+                -- Known before it is run, so that no partition but those of two days is planned for.
+                AND last.bucket >= %(low)s::timestamptz - INTERVAL '3 days' AND last.bucket <= %(high)s
             ORDER BY last.bucket DESC
             LIMIT 1
         ) AS {name} ON true
@@ -288,6 +291,7 @@ def _figures() -> str:
                         closes.asset_id = hours.asset_id
                         AND closes.bucket < hours.hour
                         AND closes.bucket >= hours.hour - INTERVAL '{int(TREND_REACH.total_seconds())} seconds'
+                        AND closes.bucket >= %(low)s::timestamptz - INTERVAL '2 days' AND closes.bucket <= %(high)s
                         AND {_known("closes")}
                     ORDER BY closes.bucket DESC
                     LIMIT 3
@@ -301,6 +305,7 @@ def _figures() -> str:
                     ON
                         closes.asset_id = hours.asset_id
                         AND closes.bucket = hours.hour - days.back * INTERVAL '24 hours'
+                        AND closes.bucket >= %(low)s::timestamptz - INTERVAL '7 days' AND closes.bucket <= %(high)s
                         AND {_known("closes")}
             ) AS week ON true
         ),
@@ -360,19 +365,19 @@ def _figures() -> str:
 
 
 @cache
-def tail_statement() -> sql.Composed:
+def tail_statement() -> bytes:
     """Parameters: assets, froms (first minute of each), low, high (first and last minute of all, in one day),
     kept_until, recorded_at."""
     return _composed(_tail_windows())
 
 
 @cache
-def hours_statement() -> sql.Composed:
+def hours_statement() -> bytes:
     """Parameters: hours, assets (pairs), low, high (start of the first and end of the last, in one day), kept_until,
     recorded_at."""
     return _composed(_hours_windows())
 
 
-def _composed(windows: str) -> sql.Composed:
+def _composed(windows: str) -> bytes:
     # The texts are put together from names and numbers of this module alone.
-    return sql.SQL(f"WITH windows AS MATERIALIZED ({windows}), {_figures()}") + merge_statement(velocity)
+    return (sql.SQL(f"WITH windows AS MATERIALIZED ({windows}), {_figures()}") + merge_statement(velocity)).as_bytes()

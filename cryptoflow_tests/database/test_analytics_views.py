@@ -38,6 +38,7 @@ CUSTOMARY = {
     " velocity_7d data_quality_score created_at",
     "velocity": "slug turnover_24h velocity velocity_24h trend",
     "close_quality": "slug data_quality_score tier",
+    "retention_policy": "table_name clock days_kept setting is_archived drop_unit",
     "minute_close": f"coin_id minute_ts {CLOSE_COLUMNS}",
     "hourly_close": f"coin_id hour_ts {CLOSE_COLUMNS}",
     "daily_close": f"coin_id day_ts {CLOSE_COLUMNS}",

@@ -25,10 +25,14 @@ from cryptoflow.sources.breaker import Circuit, breaker_key
 from cryptoflow.sources.ledger import ProviderCall
 from cryptoflow.sources.providers import provider_from_settings
 from cryptoflow.warehouse import migrations
+from cryptoflow.warehouse.ahead import make_partitions_ahead
 from cryptoflow.warehouse.collections import Outcome, close_collection, open_collection
 from cryptoflow.warehouse.migrations import migrate_down
 from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
+from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
 from cryptoflow.warehouse.usage import PostgresLedger
+from cryptoflow_tests.closes_model import sample, store
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,7 @@ def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str)
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
     Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
     collect(database_url, Outcome(status="completed", processed=5))
+    make_partitions_ahead(database_url, now=datetime.now(UTC))
     return database_url
 
 
@@ -86,7 +91,9 @@ def test_servers_that_are_well(servers: str) -> None:
         "cache": ["ok"],
         "workers": ["ok"],
         "providers": ["ok"],
+        "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
+        "quota of coingecko": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]
     assert "worker-1@here" in found["workers"][0]["what"]
@@ -252,3 +259,74 @@ def test_a_full_disk(servers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (told,) = look_at_disk(tmp_path / "not" / "made" / "yet")
     assert (told.state, f"free in {tmp_path}" in told.what) == ("broken", True)
     assert [finding.state for finding in examine(load_settings()) if finding.subject == "disk"] == ["broken"]
+
+
+def observe(database_url: str, minutes_ago: int, state: SlotState = "observed", reason: str | None = None) -> datetime:
+    slot = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
+    with transaction(database_url) as connection:
+        close_slot(
+            connection,
+            Slot(
+                dataset="raw.market_snapshots", provider="coingecko", slot=slot, state=state, reason=reason,
+                assets_expected=1, assets_observed=1, assets_refused=0, collection_id=None,
+            ),
+        )  # fmt: skip
+    return slot
+
+
+def test_a_market_that_is_well(servers: str) -> None:
+    for number in range(6, -1, -1):
+        observe(servers, number)
+    store(servers, sample(datetime.now(UTC)))
+    _, found = doctor()
+    assert states(found)["market"] == ["ok"]
+
+
+def test_a_market_that_stands_still(servers: str) -> None:
+    observe(servers, 300)
+    observe(servers, 2, "feed_down", "coingecko: no answer.")
+    _, found = doctor()
+    (last,) = found["coingecko"]
+    assert (last["state"], "brought nothing (feed_down): coingecko: no answer." in last["what"]) == ("broken", True)
+    stale, missing = found["raw.market_snapshots from coingecko"]
+    assert (stale["state"], stale["what"].startswith("stale: observed last 5 h ago, though it is due every")) == (
+        "broken", True,
+    )  # fmt: skip
+    assert missing["what"].endswith("minutes of the last day: feed_down")
+    assert "cryptoflow gaps" in missing["cure"]
+
+
+def test_closes_that_are_old(servers: str) -> None:
+    observe(servers, 0)
+    with psycopg.connect(servers) as connection:
+        connection.execute(
+            "INSERT INTO market.weekly_close (bucket, asset_id, open_usd, high_usd, low_usd, price_usd, samples,"
+            " expected_samples, first_at, last_at, formula_version)"
+            " VALUES ('2026-01-05Z', 1, 1, 1, 1, 1, 7, 7, '2026-01-05Z', '2026-01-11Z', 1)"
+        )
+    _, found = doctor()
+    assert states(found)["market.weekly_close"] == ["broken"]
+    assert found["market.weekly_close"][0]["what"].startswith("stale: its newest week began")
+
+
+def test_rows_that_were_refused_lately(servers: str) -> None:
+    observe(servers, 0)
+    rows = [
+        RefusedRow(dataset="market.assets", provider="coingecko", rule="decodes", reason="odd", row_text=str(number))
+        for number in range(3)
+    ]
+    with transaction(servers) as connection:
+        quarantine(connection, rows)
+    _, found = doctor()
+    (told,) = found["quarantine of market.assets"]
+    assert told["what"] == "3 rows of coingecko refused in the last hour by the rule decodes"
+    with psycopg.connect(servers) as connection:
+        connection.execute("UPDATE ops.quarantine SET recorded_at = recorded_at - INTERVAL '2 hours'")
+    assert "quarantine of market.assets" not in doctor()[1]
+
+
+def test_a_plan_that_does_not_know_of_refusals(servers: str, monkeypatch: pytest.MonkeyPatch, dead_port: int) -> None:
+    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", f"redis://127.0.0.1:{dead_port}/0")
+    _, found = doctor()
+    assert states(found)["quota of coingecko"] == ["ok"]
+    assert "does not know of refusals" in found["quota"][0]["what"]

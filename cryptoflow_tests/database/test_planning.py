@@ -18,7 +18,7 @@ def keyless(**overrides: object) -> Settings:
 
 
 def plan_of(settings: Settings, database_url: str, provider: str = "coingecko") -> ProviderPlan:
-    plan = current_plan(settings, PostgresLedger(database_url), now=NOW)
+    plan = current_plan(settings, database_url, None, now=NOW).plan
     return next(one for one in plan.providers if one.allowance.provider == provider)
 
 
@@ -70,5 +70,6 @@ def test_a_spent_month_asks_nothing_until_the_next(database_url: str) -> None:
 
 
 def test_only_providers_with_their_key_are_planned(database_url: str) -> None:
-    names = [one.allowance.provider for one in current_plan(keyless(), PostgresLedger(database_url), now=NOW).providers]
+    plan = current_plan(keyless(), database_url, None, now=NOW).plan
+    names = [one.allowance.provider for one in plan.providers]
     assert names == ["coingecko"]

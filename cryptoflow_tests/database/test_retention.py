@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from cryptoflow.warehouse.retention import expired_days, retain
+from cryptoflow.warehouse.retention import Day, expired_days
+from cryptoflow.warehouse.retention import retain as let_go
 from cryptoflow_tests.closes_model import sample, store
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 OLD = datetime(2026, 11, 10, 8, 30, tzinfo=UTC)
 YOUNG = NOW - timedelta(days=6)
+Retain = Callable[[datetime], list[Day]]
 
 
 @pytest.fixture
@@ -21,6 +25,12 @@ def filled(database_url: str) -> str:
     for at in (OLD, OLD + timedelta(minutes=1), OLD + timedelta(days=1), YOUNG, NOW):
         store(database_url, sample(at, "100"))
     return database_url
+
+
+@pytest.fixture
+def retain(filled: str, tmp_path: Path) -> Retain:
+    """Let go of what may go; returns what went."""
+    return lambda now: [day for day in let_go(filled, now=now, folder=tmp_path) if not day.kept_because]
 
 
 def days_with_minutes(database_url: str) -> list[str]:
@@ -42,22 +52,23 @@ def test_only_whole_days_past_their_time_are_named_and_nothing_is_touched(filled
         datetime(2026, 11, 10, tzinfo=UTC),
         datetime(2026, 11, 11, tzinfo=UTC),
     ]
-    assert found[0].partitions == ["market.minute_close_y2026m11d10", "raw.market_snapshots_y2026m11d10"]
+    tables = ("market.close_quality", "market.minute_close", "market.velocity", "raw.market_snapshots")
+    assert found[0].partitions == [f"{table}_y2026m11d10" for table in tables]
     assert [day.kept_because for day in found] == [None, None]
     assert days_with_minutes(filled) == ["11-10", "11-11", "11-14", "11-20"]
 
 
-def test_what_goes_is_what_was_named_and_the_hours_stay(filled: str) -> None:
+def test_what_goes_is_what_was_named_and_the_hours_stay(filled: str, retain: Retain) -> None:
     named = [day.starts for day in expired_days(filled, now=NOW)]
-    assert [day.starts for day in retain(filled, now=NOW)] == named
+    assert [day.starts for day in retain(NOW)] == named
     assert days_with_minutes(filled) == ["11-14", "11-20"]
     assert expired_days(filled, now=NOW) == []
     with psycopg.connect(filled) as connection:
         assert connection.execute("SELECT count(*) FROM market.hourly_close").fetchone() == (4,)
 
 
-def test_the_day_of_today_and_a_day_within_its_time_never_go(filled: str) -> None:
-    assert retain(filled, now=YOUNG) == []
+def test_the_day_of_today_and_a_day_within_its_time_never_go(filled: str, retain: Retain) -> None:
+    assert retain(YOUNG) == []
     assert days_with_minutes(filled) == ["11-10", "11-11", "11-14", "11-20"]
 
 
@@ -77,15 +88,15 @@ def test_the_day_of_today_and_a_day_within_its_time_never_go(filled: str) -> Non
         ("INSERT INTO ops.dirty_buckets VALUES ('hour', '2026-11-10 08:00Z', 1)", "1 hours wait to be built"),
     ],
 )
-def test_a_day_that_is_not_proven_stays_and_says_why(filled: str, damage: str, reason: str) -> None:
+def test_a_day_that_is_not_proven_stays_and_says_why(filled: str, retain: Retain, damage: str, reason: str) -> None:
     change(filled, damage)
-    gone = retain(filled, now=NOW)
+    gone = retain(NOW)
     assert [day.starts.day for day in gone] == [11]
     assert [(day.starts.day, day.kept_because) for day in expired_days(filled, now=NOW)] == [(10, reason)]
 
 
-def test_a_late_sample_of_a_day_that_is_gone_leaves_its_hour_as_it_was(filled: str) -> None:
-    retain(filled, now=NOW)
+def test_a_late_sample_of_a_day_that_is_gone_leaves_its_hour_as_it_was(filled: str, retain: Retain) -> None:
+    retain(NOW)
     hour = "SELECT samples, high_usd, price_usd, last_at FROM market.hourly_close WHERE bucket < '2026-11-11'"
     with psycopg.connect(filled) as connection:
         before = connection.execute(hour.encode()).fetchall()

@@ -9,23 +9,21 @@ import pytest
 
 from cryptoflow.contracts.refining import SLOT_STATES
 from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
+from cryptoflow.warehouse.slots import Slot, close_slot
 from cryptoflow_tests.closes_model import rows
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 LESS = [state for state in SLOT_STATES if state != "observed"]
 
 
-def tell(
-    database_url: str, state: str, *, exceptions: dict[int, tuple[SlotState, str]] | None = None, **changes: Any
-) -> None:
+def tell(database_url: str, state: str, **changes: Any) -> None:
     given: dict[str, Any] = {
         "dataset": "raw.market_snapshots", "provider": "coingecko", "slot": NOON, "state": state,
         "reason": None if state == "observed" else f"it was {state}", "assets_expected": 10, "assets_observed": 0,
         "assets_refused": 0, "collection_id": None,
     }  # fmt: skip
     with transaction(database_url) as connection:
-        close_slot(connection, Slot(**given | changes), exceptions=exceptions)
+        close_slot(connection, Slot(**given | changes))
 
 
 def said(database_url: str) -> list[tuple[Any, ...]]:
@@ -63,12 +61,3 @@ def test_slots_of_other_providers_and_minutes_stay_apart(database_url: str) -> N
     tell(database_url, "feed_down", provider="coinmarketcap")
     tell(database_url, "throttled", slot=NOON.replace(minute=1))
     assert sorted(row[0] for row in said(database_url)) == ["feed_down", "observed", "throttled"]
-
-
-def test_assets_that_differ_are_told_one_by_one(database_url: str) -> None:
-    tell(database_url, "observed", exceptions={7: ("throttled", "its tier waits"), 8: ("source_has_none", "gone")})
-    tell(database_url, "observed", exceptions={7: ("feed_down", "no page")})
-    assert rows(database_url, "SELECT asset_id, state, reason FROM ops.slot_exceptions ORDER BY 1") == [
-        (7, "feed_down", "no page"),
-        (8, "source_has_none", "gone"),
-    ]

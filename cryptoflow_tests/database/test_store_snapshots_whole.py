@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from cryptoflow.contracts.closes import hourly_close, market_snapshots, minute_close, weekly_close
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection, transaction
-from cryptoflow.warehouse.slots import Slot, close_slot
+from cryptoflow.warehouse.slots import AskedRanks, Slot, close_slot, record_absent
 from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
 from cryptoflow_tests.closes_model import empty, held, rows, sample, store, stored_closes
 
@@ -66,13 +66,21 @@ class BreakingCursor(psycopg.Cursor[TupleRow]):
 def write(connection: Connection, batch: list[Snapshot]) -> None:
     """All that a tick writes in its transaction."""
     written = store_snapshots(connection, batch)
+    record_absent(
+        connection,
+        dataset="raw.market_snapshots",
+        provider="coingecko",
+        slot=NOON,
+        asked=[AskedRanks(first_rank=1, last_rank=9, state="throttled", reason="its turn comes later")],
+        refused={9: "Its row was refused: price_usd."},
+        came=[1],
+    )
     close_slot(
         connection,
         Slot(
             dataset="raw.market_snapshots", provider="coingecko", slot=NOON, state="observed", reason=None,
             assets_expected=3, assets_observed=written.stored, assets_refused=written.refused, collection_id=None,
         ),
-        exceptions={9: ("throttled", "its turn comes later")},
     )  # fmt: skip
 
 

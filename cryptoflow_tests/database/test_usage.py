@@ -44,7 +44,7 @@ def test_a_call_is_kept_as_it_was(database_url: str) -> None:
     assert row == {
         "provider": "coingecko", "endpoint": "coins/markets", "params": {"page": 2, "ids": "a,b"}, "started_at": NOON,
         "elapsed_ms": 100, "attempt": 3, "outcome": "failed", "status": 503, "credits": 2, "error": "HTTP 503.",
-        "payload_sha256": b"\xab" * 32, "run_id": "run-1",
+        "payload_sha256": b"\xab" * 32, "run_id": "run-1", "received_at": None,
     }  # fmt: skip
 
 

@@ -2,91 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from cryptoflow.cadence import Grain, bucket_start
+from cryptoflow.cadence import Grain
 from cryptoflow.collect.rebuild import drain, rebuild_closes
-from cryptoflow.collect.snapshots import SnapshotReport, collect_snapshots
 from cryptoflow.contracts.closes import CLOSES
-from cryptoflow.settings import load_settings
-from cryptoflow.simulator.clock import SimClock
-from cryptoflow.simulator.faults import FaultBoard
-from cryptoflow.simulator.limits import LimitBook
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.market.universe import instant
-from cryptoflow.simulator.server import SimulatorServer
-from cryptoflow.simulator.world import World
 from cryptoflow.sources.errors import ProviderUnavailable
 from cryptoflow.warehouse.catalog_proof import orphaned_assets
 from cryptoflow.warehouse.locks import DatasetBusy
 from cryptoflow.warehouse.pool import transaction
-from cryptoflow_tests.closes_model import COARSE, FACTS, held, rows
+from cryptoflow_tests.closes_model import COARSE, FACTS, held
+from cryptoflow_tests.platform.market_bench import (
+    PATIENCE_SECONDS,
+    Bench,
+    assert_nothing_bad_is_visible,
+    open_bench,
+    wait_until,
+)
 
 START = instant("2026-08-31T23:57:30")
-PATIENCE_SECONDS = 20.0
 COARSE_TABLES = [f"market.{CLOSES[grain].name}" for grain in COARSE]
-
-
-class Bench:
-    """A simulated world, a warehouse, and one way to run a tick from the one into the other."""
-
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
-
-    @property
-    def whole(self) -> int:
-        return len(self.world.market.assets(self.world.clock.now()))
-
-    @property
-    def minute(self) -> datetime:
-        return bucket_start(datetime.fromtimestamp(self.world.clock.now(), UTC), Grain.MINUTE)
-
-    def advance(self, seconds: float) -> None:
-        self.world.clock.set(now=self.world.clock.now() + seconds)
-
-    def tick(self, *, slot: datetime | None = None, run_id: str | None = None, **changes: Any) -> SnapshotReport:
-        given: dict[str, Any] = {
-            "simulator_url": self.server.url,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "coingecko_calls_per_minute": 10_000,
-            "coinmarketcap_calls_per_minute": 10_000,
-        }
-        return collect_snapshots(
-            load_settings(**given | changes),
-            slot=slot or self.minute,
-            database_url=self.database_url,
-            redis_url=self.valkey_url,
-            run_id=run_id,
-        )
-
-    def break_provider(self, name: str, provider: str | None = None, **options: Any) -> None:
-        self.world.faults.add(name, provider=provider, **options)
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        return rows(self.database_url, query, *values)
-
-    def slots(self, at: datetime | None = None) -> dict[str, tuple[Any, ...]]:
-        """State, assets observed and refused, and reason, by provider."""
-        found = self.rows(
-            "SELECT provider, state, assets_observed, assets_refused, reason FROM ops.slots WHERE slot = %s",
-            at or self.minute,
-        )
-        return {row[0]: row[1:] for row in found}
-
-    def stored(self, provider: str, slot: datetime | None = None) -> int:
-        query = "SELECT count(*) FROM raw.market_snapshots WHERE provider = %s AND slot = %s"
-        return int(self.rows(query, provider, slot or self.minute)[0][0])
 
 
 @pytest.fixture(scope="module")
@@ -96,30 +38,8 @@ def market() -> Market:
 
 @pytest.fixture
 def bench(market: Market, database_url: str, valkey_url: str) -> Iterator[Bench]:
-    """Its time stands still unless a test moves it; the providers' own quotas are out of the way."""
-    clock = SimClock(now=START)
-    clock.set(freeze=True)
-    world = World(market=market, clock=clock, faults=FaultBoard(seed=1), limits=LimitBook())
-    for provider, plans in (("coingecko", ("keyless", "demo")), ("coinmarketcap", ("basic",))):
-        for plan in plans:
-            world.limits.set_quota(provider=provider, plan=plan, window="minute", quota=None)
-    with SimulatorServer(world=world) as server:
-        yield Bench(server, database_url, valkey_url)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look again and again until it is so, within the patience of a test."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    pause = threading.Event()
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be"
-        pause.wait(0.02)
-
-
-def assert_nothing_bad_is_visible(bench: Bench) -> None:
-    bad = "NOT (price_usd > 0 AND price_usd < 'Infinity'::numeric)"
-    for name in FACTS:
-        assert bench.rows(f"SELECT count(*) FROM {name} WHERE {bad}") == [(0,)], name
+    with open_bench(market, database_url, valkey_url, start=START) as opened:
+        yield opened
 
 
 def test_the_first_tick_needs_no_catalog(bench: Bench) -> None:
@@ -271,7 +191,8 @@ def test_figures_from_the_future_are_refused_and_their_feed_is_down(bench: Bench
     bench.break_provider("clock_skew", "coingecko", amount=time.time() - bench.world.clock.now() + 3600)
     report = bench.tick()
     assert bench.slots()["coingecko"] == (
-        "feed_down", 0, bench.whole, f"No row of the answer could be stored; {bench.whole} were refused.",
+        "feed_down", 0, bench.whole,
+        f"No row of the answer could be stored; {bench.whole} were refused (observed_before_fetched {bench.whole}).",
     )  # fmt: skip
     assert report.refused == bench.whole
     assert bench.rows("SELECT DISTINCT rule FROM ops.quarantine") == [("observed_before_fetched",)]

@@ -116,7 +116,7 @@ def test_coinmarketcap_in_all_its_forms(simulator: SimulatorServer, controls: Si
         assert sorted(row.cmc_id for row in quotes.rows.good) == [1, 1027]
         info = await cmc.info([1])
         assert [row.slug for row in info.rows.good] == ["bitcoin"]
-        account = await cmc.key_info()
+        account, _ = await cmc.key_info()
         assert account.plan.credit_limit_monthly
         assert account.usage is not None
         assert account.usage.current_month is not None

@@ -12,8 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cryptoflow.refine.quota_calls import PlannedCall, due, lay_out
+from cryptoflow.refine.quota_changes import changes, mark_of
 from cryptoflow.refine.quota_model import Allowance, ProviderPlan, Unit
-from cryptoflow.refine.quota_plan import changes, plan_quota, refused, spent
+from cryptoflow.refine.quota_plan import plan_quota, slowed, spent
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 FACTORS = st.decimals(min_value=Decimal("0.1"), max_value=1, places=2)
@@ -164,7 +165,10 @@ def test_better_ranks_are_never_asked_less_often(allowance: Allowance, universe_
 @UNHURRIED
 @given(allowances(), UNIVERSES)
 def test_a_refusal_makes_nothing_faster_and_a_spent_quota_silences(allowance: Allowance, universe_size: int) -> None:
-    before, after = (planned(given, universe_size=universe_size) for given in (allowance, refused(allowance)))
+    before, after = (
+        planned(given, universe_size=universe_size)
+        for given in (allowance, slowed(allowance, factor=allowance.rate_factor * Decimal("0.5")))
+    )
     assert all(old <= new for old, new in zip(paces(before, of=after), paces(after, of=before), strict=True))
     silent = planned(spent(allowance), universe_size=universe_size)
     assert (lay_out(silent), silent.planned_units, silent.silent_until) == ((), 0, allowance.period_end)
@@ -215,14 +219,18 @@ def test_no_numbers_are_too_odd_for_a_plan(
     )
     for now in (START, period_end, period_end + timedelta(days=400)):
         plan = plan_quota(
-            [allowance, replace(refused(allowance), provider="refused"), replace(spent(allowance), provider="spent")],
+            [
+                allowance,
+                replace(slowed(allowance, factor=Decimal("0.1")), provider="refused"),
+                replace(spent(allowance), provider="spent"),
+            ],
             universe_size=universe_size,
             now=now,
             tier_count=tier_count,
             reserve_share=reserve,
         )
         assert len(plan.providers) == 3
-        assert changes(plan, plan) == ()
+        assert changes({one.allowance.provider: mark_of(one) for one in plan.providers}, plan) == ()
         assert all(reason.endswith(".") for reason in plan.reasons)
 
 

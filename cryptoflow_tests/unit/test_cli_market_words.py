@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from cryptoflow.cadence import Grain
-from cryptoflow.cli.market import Close
+from cryptoflow.cli.market import Explained
 from cryptoflow.cli.options import instant_of
 from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.contracts.velocity import velocity
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse import minutes, rollups
 from cryptoflow.warehouse.explaining import formula_of
@@ -36,7 +37,8 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 
 def test_the_closes_that_can_be_explained_are_those_of_the_contracts() -> None:
-    assert {close.name: close.value for close in Close} == {grain.name: CLOSES[grain].name for grain in Grain}
+    closes = {grain.name: CLOSES[grain].name for grain in Grain}
+    assert {one.name: one.value for one in Explained} == closes | {"VELOCITY": velocity.name}
 
 
 @pytest.mark.parametrize("grain", Grain)

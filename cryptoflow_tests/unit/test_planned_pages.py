@@ -57,7 +57,8 @@ def test_a_page_that_fails_does_not_cost_the_others() -> None:
 
     found = asyncio.run(fetch_planned([call(1), call(3), call(5)], fetch, key=str))
     assert [row for row, _ in found.rows] == ["1", "2", "5", "6"]
-    assert [(one.first_rank, type(error)) for one, error in found.failed] == [(3, ProviderTimeout)]
+    failed = [(one.call.first_rank, type(one.error)) for one in found.outcomes if one.error]
+    assert failed == [(3, ProviderTimeout)]
     assert found.details["missing_rows"] == 2
     assert found.details["failed_pages"] == ["ranks from 3: coingecko coins/markets: no answer in time."]
 
@@ -88,3 +89,21 @@ def test_bad_rows_keep_the_hash_of_their_answer() -> None:
 
     found = asyncio.run(fetch_planned([call(1)], fetch, key=str))
     assert [(bad.row.reason, bad.payload_sha256) for bad in found.bad] == [("no id", b"7" * 32)]
+
+
+def test_an_empty_page_and_one_that_repeats_another_are_told_apart_from_sound_ones() -> None:
+    pages = {
+        1: page(["a", "b"], mark=b"1"),
+        3: page([], mark=b"2"),
+        5: page(["b", "a"], mark=b"3"),
+        7: page([], bad=[BadRow(index=0, raw="{}", reason="no id")], mark=b"4"),
+    }
+
+    async def fetch(one: PlannedCall) -> Page[str]:
+        return pages[one.first_rank]
+
+    found = asyncio.run(fetch_planned([call(1), call(3), call(5), call(7)], fetch, key=str))
+    # Which of two pages with the same rows is the wrong one, nobody can tell.
+    assert [(one.rows, one.is_repeated) for one in found.outcomes] == [(2, True), (0, False), (2, True), (1, False)]
+    assert found.details["empty_pages"] == ["ranks from 3"]
+    assert found.details["repeated_pages"] == ["ranks from 1", "ranks from 5"]

@@ -10,8 +10,9 @@ from itertools import pairwise
 import pytest
 
 from cryptoflow.refine.quota_calls import due, lay_out
-from cryptoflow.refine.quota_model import Allowance, ProviderPlan
-from cryptoflow.refine.quota_plan import LADDER, changes, plan_quota, refused, spent, tiers_of
+from cryptoflow.refine.quota_changes import changes, mark_of
+from cryptoflow.refine.quota_model import Allowance, PlanMark, ProviderPlan, QuotaPlan
+from cryptoflow.refine.quota_plan import LADDER, plan_quota, slowed, spent, tiers_of
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 KEYLESS = Allowance(
@@ -31,6 +32,10 @@ BASIC = Allowance(
 
 def planned(allowance: Allowance, *, universe_size: int = 10_000, now: datetime = START) -> ProviderPlan:
     return plan_quota([allowance], universe_size=universe_size, now=now).providers[0]
+
+
+def marks(plan: QuotaPlan) -> dict[str, PlanMark]:
+    return {one.allowance.provider: mark_of(one) for one in plan.providers}
 
 
 def cadences(plan: ProviderPlan) -> list[int | None]:
@@ -101,17 +106,14 @@ def test_fewer_tiers_can_be_asked_for() -> None:
     assert plan.cadence_minutes == (10, 720)
 
 
-def test_refusals_shrink_the_rate_to_a_tenth_and_the_plan_follows() -> None:
+def test_a_rate_that_refusals_shrank_to_a_tenth_is_planned_with() -> None:
     unlimited = replace(KEYLESS, units_per_period=None)
     before = plan_quota([unlimited], universe_size=10_000, now=START)
-    once, often = refused(unlimited), unlimited
-    for _ in range(9):
-        often = refused(often)
-    assert (once.rate_factor, often.rate_factor) == (Decimal("0.5"), Decimal("0.1"))
+    often = slowed(unlimited, factor=Decimal("0.1"))
     after = plan_quota([often], universe_size=10_000, now=START)
     assert cadences(before.providers[0]) == [1, 1, 5, 30]
     assert cadences(after.providers[0]) == [10, 10, 60, 720]
-    assert changes(before, after) == (
+    assert changes(marks(before), after) == (
         "coingecko: ranks 1-100 get slower, from every minute to every 10 minutes, "
         "because the rate has room for 4 calls in 10 minutes.",
         "coingecko: ranks 101-250 get slower, from every minute to every 10 minutes, "
@@ -121,11 +123,13 @@ def test_refusals_shrink_the_rate_to_a_tenth_and_the_plan_follows() -> None:
         "coingecko: ranks from 1001 get slower, from every 30 minutes to every 12 hours, "
         "because the rate has room for 4 calls in 10 minutes.",
     )
-    assert changes(after, before)[0] == "coingecko: ranks 1-100 get faster, from every 10 minutes to every minute."
+    assert (
+        changes(marks(after), before)[0] == "coingecko: ranks 1-100 get faster, from every 10 minutes to every minute."
+    )
 
 
 def test_a_plan_that_is_slower_than_the_shrunk_rate_stays() -> None:
-    assert cadences(planned(refused(KEYLESS))) == cadences(planned(KEYLESS))
+    assert cadences(planned(slowed(KEYLESS, factor=Decimal("0.5")))) == cadences(planned(KEYLESS))
 
 
 def test_a_spent_quota_silences_one_provider_until_its_reset_and_no_other() -> None:
@@ -137,11 +141,11 @@ def test_a_spent_quota_silences_one_provider_until_its_reset_and_no_other() -> N
     assert other == before.providers[1]
     assert after.cadence_minutes == (15, 30, 60, 1_440)
     assert "coingecko is not asked until 2026-12-01 00:00 UTC: it said that it answers nothing before." in after.reasons
-    assert changes(before, after)[0] == (
+    assert changes(marks(before), after)[0] == (
         "coingecko: ranks 1-100 are no longer asked, before every 10 minutes, "
         "because it said that it answers nothing before."
     )
-    assert changes(after, before)[0] == "coingecko: ranks 1-100 are asked again, every 10 minutes."
+    assert changes(marks(after), before)[0] == "coingecko: ranks 1-100 are asked again, every 10 minutes."
 
 
 def test_the_silence_ends_at_its_instant() -> None:

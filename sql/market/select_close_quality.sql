@@ -1,8 +1,11 @@
 -- Purpose: how far the closes of given minutes of given assets can be relied on, from the samples that count.
--- Parameters: buckets (timestamptz[]), assets (int[]), priority (text[]), version.
+-- Parameters: buckets (timestamptz[]), assets (int[]), low, high (first and last bucket), priority (text[]), version.
 -- Reads: market.last_samples. Writes: nothing.
 WITH latest AS MATERIALIZED (
-    SELECT * FROM market.last_samples(%(buckets)s::timestamptz[], %(assets)s::int[])
+    SELECT *
+    FROM market.last_samples(
+        %(buckets)s::timestamptz[], %(assets)s::int[], %(low)s::timestamptz, %(high)s::timestamptz
+    )
 ),
 
 believed AS (

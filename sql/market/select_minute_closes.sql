@@ -1,8 +1,11 @@
 -- Purpose: the close of given minutes of given assets, from the sample of each provider that counts.
--- Parameters: buckets (timestamptz[]), assets (int[]), priority (text[]), version.
+-- Parameters: buckets (timestamptz[]), assets (int[]), low, high (first and last bucket), priority (text[]), version.
 -- Reads: market.last_samples. Writes: nothing.
 WITH latest AS MATERIALIZED (
-    SELECT * FROM market.last_samples(%(buckets)s::timestamptz[], %(assets)s::int[])
+    SELECT *
+    FROM market.last_samples(
+        %(buckets)s::timestamptz[], %(assets)s::int[], %(low)s::timestamptz, %(high)s::timestamptz
+    )
 ),
 
 spread AS (

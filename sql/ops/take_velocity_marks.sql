@@ -1,17 +1,19 @@
--- Purpose: take marked hours of velocity, the newest first, and whole days of an asset where they are marked together.
+-- Purpose: take marked hours of velocity, the newest first.
 -- Parameters: grain, most.
 -- Reads: ops.dirty_buckets. Writes: ops.dirty_buckets.
 -- Idempotent: what was taken is gone; a transaction that fails puts it back.
-DELETE FROM ops.dirty_buckets
-WHERE (grain, bucket, asset_id) IN (
-    SELECT
-        grain,
-        bucket,
-        asset_id
-    FROM ops.dirty_buckets
-    WHERE grain = %(grain)s
-    ORDER BY bucket DESC, asset_id ASC
+WITH taken AS MATERIALIZED (
+    SELECT marks.ctid AS place
+    FROM ops.dirty_buckets AS marks
+    WHERE marks.grain = %(grain)s
+    ORDER BY marks.bucket DESC, marks.asset_id ASC
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING bucket, asset_id;
+
+DELETE FROM ops.dirty_buckets
+USING taken
+WHERE dirty_buckets.ctid = taken.place
+RETURNING
+    dirty_buckets.bucket,
+    dirty_buckets.asset_id;

@@ -14,7 +14,8 @@ INSERT INTO raw.fetches (
     credits,
     error,
     payload_sha256,
-    run_id
+    run_id,
+    received_at
 )
 VALUES (
     %(provider)s,
@@ -28,5 +29,6 @@ VALUES (
     %(credits)s,
     %(error)s,
     %(payload_sha256)s,
-    %(run_id)s
+    %(run_id)s,
+    %(received_at)s
 );

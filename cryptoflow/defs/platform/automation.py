@@ -49,7 +49,7 @@ def let_go_of_old_minutes(context: dg.OpExecutionContext, warehouse: WarehouseRe
 
 
 @dg.job(
-    description="Makes partitions ahead; removes what is past its retention: raw answers, records, days of minutes.",
+    description="Makes partitions ahead, and removes what is past its retention: raw answers, records, days.",
     tags={"dagster/max_runtime": "3600"},
 )
 def housekeeping_job() -> None:

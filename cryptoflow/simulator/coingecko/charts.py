@@ -25,6 +25,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 HISTORY_DAYS = 365
 DAY_READY_AFTER_SECONDS = 35 * MINUTE
 JITTER_SECONDS = 20.0
+CLOCK_GRACE_SECONDS = 60.0
 CHART_SHAPE = Shape(rows=("prices",), id_key=0, time_keys=(0,), price_keys=(1,), series=True)
 OHLC_SHAPE = Shape(rows=(), id_key=0, time_keys=(0,), price_keys=(4, 1, 2, 3), series=True)
 OHLC_DAYS = (1, 7, 14, 30, 90, 180, 365)
@@ -52,7 +53,10 @@ def market_chart_range(request: Request, world: World) -> SimResponse:
     since, until = float(bounds[0]), min(float(bounds[1]), now)
     if refusal := beyond_history(request, world, since):
         return refusal
-    return _chart(request, world, since=since, until=until, days=(float(bounds[1]) - since) / DAY)
+    # Five-minute points are for the day that reaches to now; any other day has hours, like a range of 2 to 90 days.
+    is_recent = since >= now - DAY - CLOCK_GRACE_SECONDS
+    days = (float(bounds[1]) - since) / DAY
+    return _chart(request, world, since=since, until=until, days=days if is_recent else max(days, 2.0))
 
 
 def ohlc(request: Request, world: World) -> SimResponse:

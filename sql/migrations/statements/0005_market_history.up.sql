@@ -72,15 +72,13 @@ CREATE TABLE ops.history_requests (
     reason TEXT,
     points INTEGER NOT NULL,
     attempts SMALLINT NOT NULL,
-    calls INTEGER NOT NULL,
     asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
     run_id TEXT,
     CONSTRAINT pk_history_requests PRIMARY KEY (provider, asset_id, starts_at, ends_at),
     CONSTRAINT ck_history_requests_first_days CHECK (first_days >= 1),
     CONSTRAINT ck_history_requests_state CHECK (state IN ('answered', 'source_has_none', 'refused', 'failed')),
     CONSTRAINT ck_history_requests_points CHECK (points >= 0),
-    CONSTRAINT ck_history_requests_attempts CHECK (attempts >= 1),
-    CONSTRAINT ck_history_requests_calls CHECK (calls >= 0)
+    CONSTRAINT ck_history_requests_attempts CHECK (attempts >= 1)
 );
 COMMENT ON TABLE ops.history_requests IS
 'What was asked of the providers'' charts, and what came of it: history is asked for once.';
@@ -92,9 +90,8 @@ COMMENT ON COLUMN ops.history_requests.first_days IS
 'Days of first history that it brought; NULL when it was asked for missed slots.';
 COMMENT ON COLUMN ops.history_requests.state IS 'What came of it; `failed` is asked again.';
 COMMENT ON COLUMN ops.history_requests.reason IS 'Why nothing came, in words; NULL when something did.';
-COMMENT ON COLUMN ops.history_requests.points IS 'Points of the span that the answer held.';
+COMMENT ON COLUMN ops.history_requests.points IS 'Points that the answer held.';
 COMMENT ON COLUMN ops.history_requests.attempts IS 'How often it was asked.';
-COMMENT ON COLUMN ops.history_requests.calls IS 'Calls that it cost, retries included.';
 COMMENT ON COLUMN ops.history_requests.asked_at IS 'When it was asked last.';
 COMMENT ON COLUMN ops.history_requests.run_id IS 'Dagster run that asked last, when one did.';
 CREATE INDEX ix_history_requests_asked_at ON ops.history_requests (asked_at);

@@ -1,5 +1,6 @@
--- Purpose: records of archived days, the policy of every table, and room for the updates of open days, weeks, months.
--- Writes: tables in ops, a view in analytics, storage options in market.
+-- Purpose: records of archived days, the policy of every table, when an answer was received, and room for the updates
+-- of open days, weeks and months.
+-- Writes: tables in ops, a view in analytics, a column in raw, storage options in market.
 -- Idempotent: no; Alembic runs it once, in one transaction.
 CREATE TABLE ops.retention_policies (
     table_name TEXT NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE ops.retention_policies (
     setting TEXT,
     is_archived BOOLEAN NOT NULL,
     drop_unit TEXT,
+    written_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_retention_policies PRIMARY KEY (table_name),
     CONSTRAINT ck_retention_policies_days_kept CHECK (days_kept >= 1),
     CONSTRAINT ck_retention_policies_drop_unit CHECK (drop_unit IN ('row', 'day', 'month', 'year'))
@@ -20,6 +22,7 @@ COMMENT ON COLUMN ops.retention_policies.days_kept IS 'Days after the clock; NUL
 COMMENT ON COLUMN ops.retention_policies.setting IS 'The setting that overrides the days, where there is one.';
 COMMENT ON COLUMN ops.retention_policies.is_archived IS 'Whether rows are archived as Parquet before they are let go.';
 COMMENT ON COLUMN ops.retention_policies.drop_unit IS 'What goes at once; NULL: nothing goes.';
+COMMENT ON COLUMN ops.retention_policies.written_at IS 'When the row was written.';
 
 CREATE TABLE ops.archives (
     table_name TEXT NOT NULL,
@@ -69,6 +72,10 @@ COMMENT ON COLUMN analytics.retention_policy.is_archived IS
 COMMENT ON COLUMN analytics.retention_policy.drop_unit IS
 'What goes at once: row, or the partition of a day, month or year; NULL: nothing goes.';
 GRANT SELECT ON analytics.retention_policy TO cryptoflow_reader;
+
+-- What was received when is needed to replay an answer with the instant that it came with.
+ALTER TABLE raw.fetches ADD COLUMN received_at TIMESTAMP WITH TIME ZONE;
+COMMENT ON COLUMN raw.fetches.received_at IS 'When the answer was received, when there was one.';
 
 -- Their rows are rewritten with every tick: half of each page is left for the next version.
 ALTER TABLE market.weekly_close SET (fillfactor = 50);

@@ -1,3 +1,3 @@
 -- Purpose: take back the function that says which samples count.
 -- Idempotent: no; Alembic runs it once, in one transaction.
-DROP FUNCTION market.last_samples(TIMESTAMPTZ[], INTEGER[]);
+DROP FUNCTION market.last_samples(TIMESTAMPTZ[], INTEGER[], TIMESTAMPTZ, TIMESTAMPTZ);

@@ -2,7 +2,12 @@
 -- Writes: a function in market.
 -- Idempotent: no; Alembic runs it once, in one transaction.
 
-CREATE FUNCTION market.last_samples(wanted_buckets TIMESTAMPTZ[], wanted_assets INTEGER[])
+CREATE FUNCTION market.last_samples(
+    wanted_buckets TIMESTAMPTZ[],
+    wanted_assets INTEGER[],
+    first_minute TIMESTAMPTZ,
+    last_minute TIMESTAMPTZ
+)
 RETURNS TABLE (
     bucket TIMESTAMPTZ,
     asset_id INTEGER,
@@ -38,6 +43,9 @@ listings AS (
         WHERE
             samples.observed_at >= minutes.bucket
             AND samples.observed_at < minutes.bucket + interval '1 minute'
+            -- Known before it is run, so that no partition but those of the minutes is planned for.
+            AND samples.observed_at >= first_minute
+            AND samples.observed_at < last_minute + interval '1 minute'
             AND samples.asset_id = any(minutes.assets)
         ORDER BY samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
     ) AS last_of
@@ -54,6 +62,9 @@ points AS (
         WHERE
             samples.observed_at >= minutes.bucket
             AND samples.observed_at < minutes.bucket + interval '1 minute'
+            -- Known before it is run, so that no partition but those of the minutes is planned for.
+            AND samples.observed_at >= first_minute
+            AND samples.observed_at < last_minute + interval '1 minute'
             AND samples.asset_id = any(minutes.assets)
         ORDER BY samples.asset_id ASC, samples.provider ASC, samples.observed_at DESC
     ) AS last_of
@@ -95,5 +106,5 @@ WHERE NOT EXISTS (
         AND listings.provider = points.provider
 )
 $$;
-COMMENT ON FUNCTION market.last_samples(TIMESTAMPTZ[], INTEGER[]) IS
+COMMENT ON FUNCTION market.last_samples(TIMESTAMPTZ[], INTEGER[], TIMESTAMPTZ, TIMESTAMPTZ) IS
 'Of each provider the last listing sample in each of the minutes; only where it has none, its last chart point.';

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptoflow.warehouse.migration_files import apply
 
 revision = "0007_archives"
-down_revision = "0005_market_history"
+down_revision = "0006_control"
 branch_labels = None
 depends_on = None
 

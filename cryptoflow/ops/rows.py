@@ -1,0 +1,24 @@
+"""What a statement finds, for who only looks.
+
+What does not belong here: what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from cryptoflow.runtime.external import open_connection
+from cryptoflow.runtime.home import Endpoints
+from cryptoflow.warehouse.statements import statement
+
+
+def found_rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:
+    """What a statement finds. Nothing when its table is not made yet: missing migrations are a finding of their own."""
+    with open_connection(endpoints.database_url) as connection:
+        try:
+            return connection.execute(statement(name), parameters).fetchall()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            return []
