@@ -20,7 +20,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.closes import minute_close
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
-from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.velocity_statements import hours_statement, tail_statement
@@ -142,6 +142,9 @@ def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: dat
 def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: datetime) -> int:
     """Hours of assets within one day."""
     hours, assets = zip(*keys, strict=True)
+    if missing_partitions(connection, minute_close, set(hours)):
+        # The hours are kept, their minutes were let go.
+        return 0
     ensure_partitions(connection, velocity, set(hours))
     return connection.execute(
         hours_statement(),

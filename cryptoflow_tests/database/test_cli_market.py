@@ -198,8 +198,8 @@ def test_refine_builds_what_is_marked(url: str, tmp_path: Path) -> None:
             "INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)"
             " SELECT 'hour', date_trunc('hour', bucket, 'UTC'), asset_id FROM market.minute_close"
         )
-    # The hours are there again; the days that follow from them say what they said before.
-    assert run("refine", "--until-idle").stdout == "4 buckets built, 2 of them say something new.\n"
+    # The hours are there again; the days and the velocity that follow from them say what they said before.
+    assert run("refine", "--until-idle").stdout == "6 buckets built, 2 of them say something new.\n"
     assert count(url, "market.hourly_close") == 2
     assert count(url, "ops.dirty_buckets") == 0
     assert run("refine", "--until-idle").stdout == "0 buckets built, 0 of them say something new.\n"
@@ -211,9 +211,10 @@ def test_refine_builds_one_batch_or_goes_on(url: str, tmp_path: Path, monkeypatc
     with psycopg.connect(url) as connection:
         connection.execute(MARK_ALL)
     said = run("refine").stdout
-    assert said.startswith("1 buckets built")
+    # Of each hour, its close and its velocity.
+    assert said.startswith("2 buckets built")
     assert "2 buckets are still marked; --until-idle goes on" in said
-    assert run("refine", "--until-idle").stdout.startswith("2 buckets built")
+    assert run("refine", "--until-idle").stdout.startswith("4 buckets built")
 
 
 def test_explain_tells_value_samples_rule_and_payload(url: str, tmp_path: Path) -> None:
