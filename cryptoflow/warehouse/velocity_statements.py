@@ -64,8 +64,9 @@ def _before(instant: str, asset: str, name: str, *, midnight: str | None = None)
             FROM market.velocity AS last
             WHERE
                 last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
-                -- Known before it is run, so that no partition but those of two days is planned for.
-                AND last.bucket >= %(low)s::timestamptz - INTERVAL '3 days' AND last.bucket <= %(high)s
+                -- Known before it is run, so that no partition is planned for but those of the day, of the day before,
+                -- and of what holds over the midnight between it and the one before it.
+                AND last.bucket >= %(low)s::timestamptz - INTERVAL '2 days' AND last.bucket <= %(high)s
             ORDER BY last.bucket DESC
             LIMIT 1
         ) AS {name} ON true

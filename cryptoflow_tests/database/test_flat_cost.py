@@ -75,8 +75,8 @@ def partitions_in(plan: Any) -> set[str]:
 def test_a_tick_touches_no_partition_but_those_of_its_instants(history: str, plans: list[tuple[str, Any]]) -> None:
     tick(history, [sample(NOW + MINUTE, "5", asset_id=asset) for asset in (1, 2, 3)])
     assert len(plans) > 10
-    # Velocity looks back on the day before.
-    own = {"_y2026m11d19", "_y2026m11d20", "_y2026m11", "_y2026"}
+    # Velocity looks back on the day before, and on what was held over the midnight at which that one began.
+    own = {"_y2026m11d18", "_y2026m11d19", "_y2026m11d20", "_y2026m11", "_y2026"}
     touched = {name for _, plan in plans for name in partitions_in(plan)}
     assert {re.sub(r"^[a-z_]+?(?=_y\d)", "", name) for name in touched} == own
     assert touched >= {"market_snapshots_y2026m11d20", "minute_close_y2026m11d20", "hourly_close_y2026m11"}
@@ -93,8 +93,8 @@ def test_a_late_sample_touches_the_partitions_of_its_own_instants(history: str, 
     tick(history, [sample(NOW - timedelta(days=40, minutes=7), "5")])
     late = NOW - timedelta(days=40)
     touched = {name for _, plan in plans for name in partitions_in(plan)}
-    # Velocity looks back on the day before, and is moved a day on.
-    around = [late + days * timedelta(days=1) for days in (-1, 0, 1)]
+    # Velocity looks back on the day before; its windows are moved a day on, and its week six days on.
+    around = [late + days * timedelta(days=1) for days in range(-1, 7)]
     assert {name for name in touched if name.startswith("market_snapshots")} == {f"market_snapshots_y{late:%Ym%md%d}"}
     assert {name for name in touched if name.startswith("minute_close")} == {
         f"minute_close_y{day:%Ym%md%d}" for day in around

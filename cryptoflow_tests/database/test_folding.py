@@ -141,9 +141,11 @@ def test_more_than_a_turn_allows_stays_marked_and_comes_later(database_url: str)
         first = {one.grain: one.marked for one in build_marked(connection, recorded_at=recorded_at, most=3)}
         assert first[Grain.HOUR] == 3
     assert rows(database_url, "SELECT count(*) FROM ops.dirty_buckets WHERE grain = 'hour'") == [(5,)]
-    while rows(database_url, "SELECT count(*) FROM ops.dirty_buckets") != [(0,)]:
+    for _ in range(len(batch)):
         with transaction(database_url) as connection:
             build_marked(connection, recorded_at=lock_closes(connection), most=3)
+    # What is left waits for velocity, which is another's work.
+    assert rows(database_url, "SELECT DISTINCT grain FROM ops.dirty_buckets") == [("velocity",)]
     assert stored_closes(database_url) == expected_closes(batch)
 
 
