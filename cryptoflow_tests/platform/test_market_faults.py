@@ -291,3 +291,16 @@ def test_both_down_is_an_error_that_the_next_tick_does_not_share(bench: Bench) -
     bench.world.faults.clear()
     bench.advance(60)
     assert bench.tick().errors == []
+
+
+def test_a_provider_that_hangs_does_not_hold_the_tick_however_often_it_may_be_tried(bench: Bench) -> None:
+    bench.tick()
+    bench.advance(60)
+    bench.break_provider("hang", "coingecko")
+    started = time.monotonic()
+    bench.tick(http_attempts=4, http_read_timeout_seconds=20, request_seconds=0.5)
+    assert time.monotonic() - started < 10, "four times twenty seconds, were it left to the attempts"
+    state, _, _, reason = bench.slots()["coingecko"]
+    assert (state, "no usable answer within 0.5 s, all attempts together" in reason) == ("feed_down", True)
+    assert bench.slots()["coinmarketcap"] == ("observed", bench.whole, 0, None)
+    assert bench.rows("SELECT count(*) FROM raw.fetches WHERE error = 'given up before its end'") == [(1,)]
