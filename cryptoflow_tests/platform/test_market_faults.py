@@ -304,3 +304,13 @@ def test_a_provider_that_hangs_does_not_hold_the_tick_however_often_it_may_be_tr
     assert (state, "no usable answer within 0.5 s, all attempts together" in reason) == ("feed_down", True)
     assert bench.slots()["coinmarketcap"] == ("observed", bench.whole, 0, None)
     assert bench.rows("SELECT count(*) FROM raw.fetches WHERE error = 'given up before its end'") == [(1,)]
+
+
+def test_ranks_beyond_the_end_of_the_list_are_no_trouble(bench: Bench) -> None:
+    bench.tick()
+    bench.advance(60)
+    bench.tick(calls=pages((201, 200)))
+    why = "The provider answered, and lists nothing in the ranks that were asked."
+    assert bench.slots()["coinmarketcap"] == ("confirmed_empty", 0, 0, why)
+    assert bench.rows("SELECT assets_expected FROM ops.slots WHERE slot = %s", bench.minute) == [(0,)]
+    assert [words for words in said_of(bench, "coinmarketcap") if "last tick" in words] == []
