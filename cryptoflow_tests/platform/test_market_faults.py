@@ -75,7 +75,7 @@ CASES = [
     Case(fault="field_changes_type", state="feed_down", stored=0, says="price"),
     Case(fault="unit_jump_time"),
     Case(fault="unit_jump_value", says="unit_jump in the last tick", **JUMPED),
-    Case(fault="unit_jump_value", says="0.001", options={"amount": 0.001}, **JUMPED),
+    Case(fault="unit_jump_value", says="by a factor of 1/1000 at once", options={"amount": 0.001}, **JUMPED),
     Case(fault="nan_values", stored=None, rule="decodes", says="refused in the last tick"),
     Case(fault="negative_price", stored=None, rule="price_usd", says="price_usd 8"),
     Case(fault="zero_price", stored=None, rule="price_usd", says="price_usd 8"),
