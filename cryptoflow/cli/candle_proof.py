@@ -129,14 +129,13 @@ def issue(
     """Certify a day of minutes as it stands now: how many, which are missing and why, and the hash over the rows."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.candle_certificates import certified_rows, issue_certificate
-    from cryptoflow.warehouse.pool import transaction
+    from cryptoflow.warehouse.pool import snapshot
     from cryptoflow.warehouse.symbols import find_symbol
 
     instant = instant_of(day)
     form = _form_of(rows) if rows else None
-    with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
-        # Certificate and rows are of one instant, whatever is written beside it.
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    # Certificate and rows are of one instant.
+    with database_for_command(load_settings(home=home)) as endpoints, snapshot(endpoints.database_url) as connection:
         pair = find_symbol(connection, exchange=exchange, symbol=symbol)
         certificate = issue_certificate(connection, pair, instant, now=datetime.now(UTC))
         columns, values = certified_rows(connection, pair, instant)

@@ -24,8 +24,7 @@ def issue_certificate(
     """Certify the day that holds the instant, as it stands now, and keep the certificate."""
     day = bucket_start(instant, Grain.DAY)
     next_day = day + timedelta(days=1)
-    life = life_of(connection, symbol.symbol_id, now=now)
-    if life is None or life.ends <= day or life.starts >= next_day:
+    if not is_expected(connection, symbol, day, now=now):
         raise UsageError(
             f"Nothing is expected of {symbol.symbol} on {symbol.exchange} on {day:%Y-%m-%d}.",
             cure="analytics.symbol_summary says from when on a symbol is known; a day can be certified once it began.",
@@ -54,6 +53,12 @@ def issue_certificate(
     )
     connection.execute(statement("candles/upsert_certificate"), _kept(certificate, symbol.symbol_id, digest, run_id))
     return certificate
+
+
+def is_expected(connection: Connection, symbol: KnownSymbol, day: datetime, *, now: datetime) -> bool:
+    """Whether the symbol has minutes to come in the day that begins then: it was listed and had not left."""
+    life = life_of(connection, symbol.symbol_id, now=now)
+    return life is not None and life.starts < day + timedelta(days=1) and life.ends > day
 
 
 def certified_rows(connection: Connection, symbol: KnownSymbol, instant: datetime) -> tuple[list[str], list[Any]]:

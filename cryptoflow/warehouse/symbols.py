@@ -123,6 +123,12 @@ def symbols_of(connection: Connection, exchange: str) -> dict[str, KnownSymbol]:
     return {one.symbol: one for one in map(_known, rows)}
 
 
+def symbols_by_id(connection: Connection, symbol_ids: Sequence[int]) -> dict[int, KnownSymbol]:
+    """The pairs of these ids."""
+    rows = connection.execute(statement("candles/select_symbols_by_id"), {"symbol_ids": list(symbol_ids)})
+    return {one.symbol_id: one for one in map(_known, rows)}
+
+
 def select_followed(
     connection: Connection, exchange: str, *, quotes: Sequence[str], top: int, named: Sequence[str]
 ) -> list[KnownSymbol]:

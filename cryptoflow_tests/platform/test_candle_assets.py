@@ -13,7 +13,13 @@ import pytest
 
 from cryptoflow.collect.candle_rebuild import verify_sample
 from cryptoflow.collect.feed_book import CaughtUp, FeedBook
-from cryptoflow.defs.candles.assets import candle_history, candle_tick, coarse_candles, exchange_symbols
+from cryptoflow.defs.candles.assets import (
+    candle_certificates,
+    candle_history,
+    candle_tick,
+    coarse_candles,
+    exchange_symbols,
+)
 from cryptoflow.defs.candles.automation import price_ticks_reported
 from cryptoflow.defs.platform.resources import WarehouseResource, resources
 from cryptoflow.simulator.market.model import Market
@@ -83,6 +89,24 @@ def test_lists_then_minutes_then_larger_candles_that_equal_the_exchanges(
         ("SUSHIBTC", "1h", 24, 0),
         ("SUSHIBTC", "15m", 96, 0),
     ]
+
+
+def test_every_pair_of_a_day_is_certified_and_every_minute_accounted_for(
+    bench: CandleBench, instance: dg.DagsterInstance
+) -> None:
+    """Both pairs trade so seldom that some minutes are empty: that they are is known, not guessed."""
+    dg.materialize([exchange_symbols], resources=resources(), instance=instance)
+    dg.materialize([candle_history], partition_key="2025-02-01", resources=resources(), instance=instance)
+    given = {"resources": resources(), "instance": instance}
+    certified = told(dg.materialize([candle_certificates], partition_key="2025-02-08", **given), "candle_certificates")
+    assert certified["certificates"] == 2
+    assert certified["every minute accounted for"] == 2
+    assert certified["minutes, expected"] == 2 * 1_440
+    assert certified["minutes, observed"] + certified["minutes, confirmed empty"] == 2 * 1_440
+    assert certified["minutes, confirmed empty"] > 0
+    never_asked = dg.materialize([candle_certificates], partition_key="2024-01-01", **given)
+    of_it = told(never_asked, "candle_certificates")
+    assert (of_it["every minute accounted for"], of_it["minutes, unknown"]) == (0, 2 * 1_440)
 
 
 def test_live_trades_are_reported_while_they_go_on(bench: CandleBench, instance: dg.DagsterInstance) -> None:

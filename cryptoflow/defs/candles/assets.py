@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from cryptoflow.collect.candle_certifying import certify_days
 from cryptoflow.collect.candle_rebuild import rebuild_candles
 from cryptoflow.collect.candle_tail import CandleReport, collect_holes, collect_tail
 from cryptoflow.collect.symbols import collect_symbols
@@ -17,6 +18,7 @@ EXCHANGES = ("binance", "coinbase")
 SYMBOLS = dg.AssetKey("symbols")
 MINUTE_CANDLES = dg.AssetKey("minute_candles")
 COARSE_CANDLES = dg.AssetKey("coarse_candles")
+CANDLE_CERTIFICATES = dg.AssetKey("candle_certificates")
 CANDLE_HISTORY = dg.AssetKey("candle_backfills")
 PRICE_TICKS = dg.AssetKey("price_ticks")
 # Simulated and real history begin here; earlier partitions would be empty for ever.
@@ -157,6 +159,36 @@ def coarse_candles(context: dg.AssetExecutionContext, warehouse: WarehouseResour
     with told_to_dagster():
         rebuilt = rebuild_candles(warehouse.database_url, start=window.start, end=window.end)
     yield dg.MaterializeResult(metadata={"pairs": rebuilt.symbols, "candles that changed": rebuilt.changed})
+
+
+@dg.multi_asset(
+    name="candle_certificates",
+    specs=[
+        contract_spec("candle_certificates", candle_records.candle_certificates, deps=[MINUTE_CANDLES, CANDLE_HISTORY])
+    ],
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=RETRIES,
+    pool="candle_certificates",
+)
+def candle_certificates(context: dg.AssetExecutionContext, warehouse: WarehouseResource):
+    """Of every pair and whole day: what was expected, what is there, what is known of the rest, and a hash."""
+    window = context.partition_time_window
+    with told_to_dagster():
+        certified = certify_days(
+            warehouse.settings(),
+            start=window.start,
+            end=window.end,
+            database_url=warehouse.database_url,
+            run_id=context.run.run_id,
+        )
+    yield dg.MaterializeResult(
+        metadata={
+            "certificates": certified.certificates,
+            "every minute accounted for": certified.without_unknown,
+            **{f"minutes, {name}": minutes for name, minutes in certified.minutes.items()},
+        }
+    )
 
 
 # The collector, a process of its own, stores them; what it says of itself is reported here by a sensor.

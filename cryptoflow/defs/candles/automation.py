@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from cryptoflow.defs.candles.assets import (
+    CANDLE_CERTIFICATES,
     CANDLE_HISTORY,
     COARSE_CANDLES,
     MINUTE_CANDLES,
@@ -89,6 +90,21 @@ coarse_candles_daily = dg.build_schedule_from_partitioned_job(
     minute_of_hour=50,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Each day, once it is over and late minutes are in.",
+)
+
+candle_certificates_job = dg.define_asset_job(
+    "candle_certificates_job",
+    selection=dg.AssetSelection.assets(CANDLE_CERTIFICATES),
+    description="Certifies the minutes of a day, pair by pair.",
+)
+candle_certificates_daily = dg.build_schedule_from_partitioned_job(
+    candle_certificates_job,
+    name="candle_certificates_closed",
+    # Until then the holes of the day were asked for several times.
+    hour_of_day=2,
+    minute_of_hour=10,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Each day, once it is over and its holes were asked for.",
 )
 
 candle_history_job = dg.define_asset_job(
