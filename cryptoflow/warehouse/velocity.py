@@ -112,8 +112,8 @@ def _mark(connection: Connection, changed: Sequence[Key], *, newest: datetime) -
                 "grain": MARK,
                 "buckets": list(buckets),
                 "assets": list(assets),
-                "first": bucket_start(min(buckets), Grain.HOUR),
-                "last": min(newest, max(buckets) + _FARTHEST_REACH),
+                "starts": bucket_start(min(buckets), Grain.HOUR),
+                "ends": min(newest, max(buckets) + _FARTHEST_REACH),
             },
         )
 
