@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     universe_size: int = Field(
         default=250, ge=1, le=20_000, description="How many assets by market cap the catalog asks each provider for."
     )
+    candle_exchanges: str = Field(
+        default="binance,coinbase", description="Exchanges whose candles and trades are collected, by comma."
+    )
+    candle_top: int = Field(
+        default=20, ge=0, le=500, description="Of so many of the largest assets, each exchange's main pair is followed."
+    )
+    candle_symbols: str = Field(
+        default="", description="Pairs that are followed besides, by comma, e.g. binance:ETHBTC,coinbase:SOL-EUR."
+    )
     payload_retention_days: int = Field(default=7, ge=1, description="Days a raw answer is kept after it last came.")
 
     contact: str = Field(
@@ -94,13 +103,35 @@ class Settings(BaseSettings):
         default=None, ge=1, description="Overrides the plan's month (Basic 10000 credits)."
     )
 
+    binance_weight_per_minute: int | None = Field(
+        default=None, ge=20, description="Request weight that Binance is asked for in a minute (default 4800 of 6000)."
+    )
+    coinbase_calls_per_second: int | None = Field(
+        default=None, ge=1, description="Calls that Coinbase Exchange is asked in a second (default 8 of 10)."
+    )
+
     simulator_assets: int = Field(default=250, ge=12, le=20_000, description="Assets in the simulated market.")
     simulator_seed: int = Field(default=1, ge=0, description="Seed of the simulated market; same seed, same world.")
+
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """The exchanges that are collected, each once."""
+        return tuple(dict.fromkeys(_listed(self.candle_exchanges)))
+
+    @property
+    def extra_symbols(self) -> dict[str, tuple[str, ...]]:
+        """The pairs that are followed besides, by exchange."""
+        named = [pair.partition(":") for pair in _listed(self.candle_symbols)]
+        return {exchange: tuple(symbol for other, _, symbol in named if other == exchange) for exchange, _, _ in named}
 
     @property
     def home_path(self) -> Path:
         """The home in force, absolute."""
         return (self.home or user_data_path("cryptoflow")).expanduser().absolute()
+
+
+def _listed(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def load_settings(**overrides: object) -> Settings:

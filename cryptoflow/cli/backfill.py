@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cryptoflow.cli import backfill_candles
 from cryptoflow.cli.options import HomeOption, JsonOption
 from cryptoflow.cli.output import print_json
 from cryptoflow.settings import load_settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cryptoflow.collect.history_run import HistoryRun
 
 app = typer.Typer(no_args_is_help=True, help="Fetch history.")
+app.add_typer(backfill_candles.app)
 
 # A run of the platform lasts less than a minute: a command waits for it instead of failing beside it.
 _WAIT_SECONDS = 120.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryptoflow.cadence import Grain, bucket_start
+from cryptoflow.cli.candle_proof import tell_candle_gaps
 from cryptoflow.cli.options import HomeOption, JsonOption, instant_of
 from cryptoflow.cli.output import Format, Rows, print_json, print_rows
 from cryptoflow.errors import UsageError
@@ -45,7 +46,10 @@ _STILL_OPEN = timedelta(minutes=2)
 @app.command()
 def gaps(
     dataset: Annotated[
-        str, typer.Option("--dataset", help="minute_close, or a close of another grain, e.g. hourly_close.")
+        str,
+        typer.Option(
+            "--dataset", help="minute_close, a close of another grain such as hourly_close, or price_candles."
+        ),
     ] = "minute_close",
     asset: Annotated[str | None, typer.Option("--asset", help="Slug of one asset; default: all.")] = None,
     start: Annotated[
@@ -53,10 +57,15 @@ def gaps(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last instant; default: two minutes ago.")] = None,
     planned: Annotated[bool, typer.Option("--planned", help="Tell also the slots in which nothing was due.")] = False,
+    exchange: Annotated[str | None, typer.Option("--exchange", help="Of price_candles: the exchange.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Of price_candles: the pair, e.g. BTCUSDT.")] = None,
     json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Print every stretch of slots that was not observed, or bucket that is not whole, with its state and reason."""
+    if dataset == "price_candles":
+        tell_candle_gaps(exchange=exchange, symbol=symbol, start=start, end=end, json=json, home=home)
+        return
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.coarse_gaps import find_coarse_gaps
     from cryptoflow.warehouse.gaps import find_gaps

@@ -9,7 +9,20 @@ import typer
 from rich.console import Console
 
 from cryptoflow import __version__
-from cryptoflow.cli import backfill, configuration, database, gaps, health, market, platform, quota, retention, simulate
+from cryptoflow.cli import (
+    backfill,
+    candle_proof,
+    candles,
+    configuration,
+    database,
+    gaps,
+    health,
+    market,
+    platform,
+    quota,
+    retention,
+    simulate,
+)
 from cryptoflow.errors import CryptoflowError
 
 EXIT_ERROR = 2
@@ -28,6 +41,9 @@ app.add_typer(market.app)
 app.add_typer(quota.app)
 app.add_typer(gaps.app)
 app.add_typer(retention.app)
+app.add_typer(candles.app)
+app.add_typer(candle_proof.candles_app, name="candles")
+app.add_typer(candle_proof.certificate_app, name="certificate")
 app.add_typer(health.app)
 app.add_typer(configuration.app)
 app.add_typer(simulate.app, name="simulate")

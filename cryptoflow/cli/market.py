@@ -210,10 +210,11 @@ def explain(
     elif isinstance(explanation, VelocityExplanation):
         _say_velocity_explained(explanation)
     else:
-        _say_explained(explanation)
+        say_explained(explanation)
 
 
-def _say_explained(explanation: Explanation) -> None:
+def say_explained(explanation: Explanation) -> None:
+    """Print where a value comes from, for people."""
     version = explanation.close["formula_version"]
     typer.echo(
         f"{explanation.dataset} {explanation.slug} {explanation.bucket:%Y-%m-%d %H:%M} UTC: {explanation.status}"

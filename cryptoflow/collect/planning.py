@@ -30,7 +30,7 @@ from cryptoflow.sources.providers import COINGECKO, COINMARKETCAP, Provider, ask
 from cryptoflow.warehouse.allowances import kept_allowances
 from cryptoflow.warehouse.collections import CollectionType
 from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.quota_plans import PlanChange, newest_marks, record_changes
+from cryptoflow.warehouse.quota_plans import PlanChange, lock_record, newest_marks, record_changes
 from cryptoflow.warehouse.slots import SlotState, providers_observed
 from cryptoflow.warehouse.usage import PostgresLedger, used_since
 
@@ -96,6 +96,8 @@ def current_plan(settings: Settings, database_url: str, redis_url: str | None, *
         )
         for provider in providers
     ]
+    with transaction(database_url) as connection:
+        marks = newest_marks(connection, [provider.name for provider in providers])
     notes = [note for provider in providers if (note := _origin_note(provider, told.get(provider.name), settings))]
     troubles = [
         f"{one.provider} did not tell what its key allows when it was asked last: {one.error}"
@@ -105,7 +107,12 @@ def current_plan(settings: Settings, database_url: str, redis_url: str | None, *
     if shared is None:
         troubles.append("Valkey does not answer, so this plan does not know of refusals that other processes met.")
     return PlanInForce(
-        plan=plan_quota(allowances, universe_size=settings.universe_size, now=now),
+        plan=plan_quota(
+            allowances,
+            universe_size=settings.universe_size,
+            now=now,
+            standing={name: tuple(tier.minutes for tier in mark.tiers) for name, mark in marks.items()},
+        ),
         origins={one.name: quota_origin(one, told.get(one.name), settings) for one in providers},
         notes=notes,
         troubles=troubles,
@@ -142,6 +149,7 @@ def plan_slot(
 def record_plan(database_url: str, plan: QuotaPlan, *, now: datetime) -> tuple[str, ...]:
     """Put on record what differs from the plan on record; returns who became slower or faster."""
     with transaction(database_url) as connection:
+        lock_record(connection)
         before = newest_marks(connection, [one.allowance.provider for one in plan.providers])
         sentences = changes(before, plan)
         marks = {one.allowance.provider: mark_of(one) for one in plan.providers}

@@ -51,9 +51,11 @@ def close_asked(
     calls: Sequence[PlannedCall],
 ) -> int:
     """Close the slot of a provider that was asked; returns how many assets were due and did not come."""
-    state, reason = _state_of(asking, came)
     asked = asking.answered.asked if asking.answered else ()
-    absent = 0
+    ranks = [(call.first_rank, min(call.first_rank + call.row_count - 1, universe_size)) for call in calls]
+    due = 0 if came.assets else sum(_due_or_asked(connection, asking.provider, *stretch) for stretch in ranks)
+    state, reason = _state_of(asking, came, is_due=due > 0)
+    expected, absent = due or came.refused, 0
     if state == "observed":
         absent = record_absent(
             connection,
@@ -68,10 +70,6 @@ def close_asked(
         # Refused rows without a readable key are most likely those of assets that seem to be absent.
         nameless = max(0, came.refused - len(came.refused_assets))
         expected = len(came.assets) + came.refused + max(0, absent - nameless) + unknown
-    else:
-        ranks = [(call.first_rank, min(call.first_rank + call.row_count - 1, universe_size)) for call in calls]
-        expected = sum(_due_or_asked(connection, asking.provider, first, last) for first, last in ranks)
-        expected = expected if ranks else came.refused
     close_slot(
         connection,
         Slot(
@@ -122,12 +120,16 @@ def _unknown(connection: Connection, provider: str, failed: Sequence[AskedRanks]
 
 
 def _due_or_asked(connection: Connection, provider: str, first_rank: int, last_rank: int) -> int:
-    """Assets that were last ranked in the stretch; where none ever was, as many as were asked for."""
+    """Assets that were last ranked in the stretch; as many as were asked for when nothing is known of the ranking."""
     due = count_due(connection, provider=provider, first_rank=first_rank, last_rank=last_rank)
-    return due or max(0, last_rank - first_rank + 1)
+    if due or count_due(connection, provider=provider, first_rank=1, last_rank=first_rank):
+        return due
+    return max(0, last_rank - first_rank + 1)
 
 
-def _state_of(asking: Asking[SnapshotAnswer], came: Came) -> tuple[SlotState, str | None]:
+def _state_of(asking: Asking[SnapshotAnswer], came: Came, *, is_due: bool) -> tuple[SlotState, str | None]:
+    if asking.error is None and not (came.assets or came.refused or is_due):
+        return "confirmed_empty", "The provider answered, and lists nothing in the ranks that were asked."
     if asking.error is None and not came.assets:
         rules = ", ".join(f"{rule} {count}" for rule, count in came.refused_rows.most_common())
         refused = f"{came.refused} were refused ({rules})" if came.refused else "none came"

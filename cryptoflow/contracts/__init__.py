@@ -5,12 +5,28 @@ clock, cadence, retention and owner. The database schema, the Dagster column sch
 docs/tables.md derive from it. What does not belong here: statements, connections, arithmetic.
 """
 
-from cryptoflow.contracts import close_quality, closes, control, keeping, market, ops, raw, refining, velocity
+from cryptoflow.contracts import (
+    candle_feeds,
+    candle_records,
+    candles,
+    close_quality,
+    closes,
+    control,
+    keeping,
+    market,
+    ops,
+    raw,
+    refining,
+    velocity,
+)
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
 
 __all__ = [
     "METADATA",
     "Contract",
+    "candle_feeds",
+    "candle_records",
+    "candles",
     "close_quality",
     "closes",
     "contract_of",

@@ -71,10 +71,13 @@ class Contract:
     cadence: Grain | None
     retention: Retention
     owner: str
-    partition: Literal["day", "month", "year"] | None = None
+    partition: Literal["hour", "day", "month", "year"] | None = None
     """How much of the clock one partition holds; None: not partitioned."""
     room_for_updates: bool = False
     """Few rows are added and each is rewritten many times: pages are left half empty, so that new versions fit in."""
+    believed: tuple[str, ...] = ()
+    """Of two versions of a row the one in which these count more stays, whichever came first: SQL terms over `{row}`,
+    first the one that matters most. Empty: the later delivery counts."""
 
 
 def column(
@@ -175,6 +178,16 @@ def hard_rule(column: sa.Column[Any]) -> str | None:
         quoted = ", ".join(f"'{choice}'" for choice in choices)
         parts.append(f"{column.name} IN ({quoted})")
     return " AND ".join(parts) or None
+
+
+def whole_row_rules(table: sa.Table) -> dict[str, str]:
+    """What every row must satisfy as a whole, by the name of the rule: the CHECKs that are of no single column."""
+    checks = {
+        str(check.name).removeprefix(f"ck_{table.name}_"): str(check.sqltext)
+        for check in table.constraints
+        if isinstance(check, sa.CheckConstraint)
+    }
+    return {name: checks[name] for name in sorted(checks) if name not in table.columns}
 
 
 def contract_of(table: sa.Table) -> Contract:

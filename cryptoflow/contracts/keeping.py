@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from cryptoflow.contracts.contract import FOR_EVER, Contract, column, table
 
-DROP_UNITS: Final = ("row", "day", "month", "year")
+DROP_UNITS: Final = ("row", "hour", "day", "month", "year")
 
 retention_policies: Final = table(
     "retention_policies",

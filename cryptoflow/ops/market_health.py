@@ -16,10 +16,9 @@ from cryptoflow.cadence import Grain, bucket_end
 from cryptoflow.collect.planning import DATASET, PlanInForce, current_plan
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.ops.finding import Finding, broken, ok, warning
-from cryptoflow.ops.rows import found_rows
+from cryptoflow.ops.rows import found_rows, require_answer
 from cryptoflow.refine.quota_model import ProviderPlan
 from cryptoflow.refine.quota_words import silence_words
-from cryptoflow.runtime.external import open_connection
 from cryptoflow.runtime.home import Endpoints
 from cryptoflow.settings import Settings
 from cryptoflow.warehouse.gaps import find_gaps
@@ -181,8 +180,7 @@ def look_at_quota(settings: Settings, endpoints: Endpoints | None) -> list[Findi
     """What the plan says of each provider: asked as planned, slowed by refusals, or silent; and what is not known."""
     if endpoints is None:
         return []
-    # A server that is away is told at once here; the pool below would wait for it.
-    open_connection(endpoints.database_url).close()
+    require_answer(endpoints)
     in_force = _plan_in_force(settings, endpoints)
     if in_force is None:
         return []

@@ -1,4 +1,4 @@
-"""What a statement finds, for who only looks.
+"""What a statement finds, for who only looks; and that a server is there, before a pool waits for it.
 
 What does not belong here: what the rows mean.
 """
@@ -22,3 +22,8 @@ def found_rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object]
             return connection.execute(statement(name), parameters).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
             return []
+
+
+def require_answer(endpoints: Endpoints) -> None:
+    """Say at once what is wrong with a database that is away: a pool would wait for it to come back."""
+    open_connection(endpoints.database_url).close()

@@ -222,7 +222,10 @@ def _middle(values: Sequence[Decimal]) -> Decimal:
 
 
 def _shown(factor: Decimal) -> str:
-    return f"{factor:.4g}"
+    """The factor to two digits, small ones as a fraction: prices move by themselves too, so more would say nothing."""
+    large = factor if factor >= 1 else _ONE / factor
+    whole = Decimal(f"{large:.1E}")
+    return f"{whole:f}" if factor >= 1 else f"1/{whole:f}"
 
 
 def _minutes(span: timedelta) -> str:

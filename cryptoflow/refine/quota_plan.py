@@ -7,14 +7,15 @@ smaller allowance or a larger universe never makes anything faster; within a run
 calls can always be laid out without exceeding the rate (quota_calls.py does it).
 
 The first rung is taken that costs no more than is left of the period, and whose calls fit the rate, both less the
-reserve. The reserve is for everything else: catalogue, history, retries, calls made by hand.
+reserve. The reserve is for everything else: catalogue, history, retries, calls made by hand. A plan that stands is left
+for a faster one only when that leaves something over, so that plans do not change with every call.
 
 What does not belong here: asking, counting what was used, the state of a limiter, any clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,10 +30,14 @@ from cryptoflow.refine.quota_words import plan_words
 QUOTA_PLAN_VERSION: Final = "quota_plan/1"
 
 RESERVE_SHARE: Final = Decimal("0.10")
+# What a faster plan than the standing one must leave of the budget.
+EASE_SHARE: Final = Decimal("0.05")
 LONGEST_PERIOD: Final = timedelta(days=31)
 
 _BORDERS: Final = (100, 250, 1_000)
 MOST_TIERS: Final = len(_BORDERS) + 1
+
+Cadences = tuple[int | None, ...]
 
 _DAY: Final = 1_440
 _WEEK: Final = 7 * _DAY
@@ -94,11 +99,19 @@ def plan_quota(
     now: datetime,
     tier_count: int = MOST_TIERS,
     reserve_share: Decimal = RESERVE_SHARE,
+    standing: Mapping[str, Cadences] | None = None,
 ) -> QuotaPlan:
-    """The plan for every provider, in the order given."""
+    """The plan for every provider, in the order given. `standing` has the cadences of the plans that stand."""
     tiers = tiers_of(tier_count)
     plans = tuple(
-        plan_provider(allowance, universe_size=universe_size, now=now, tiers=tiers, reserve_share=reserve_share)
+        plan_provider(
+            allowance,
+            universe_size=universe_size,
+            now=now,
+            tiers=tiers,
+            reserve_share=reserve_share,
+            standing=(standing or {}).get(allowance.provider),
+        )
         for allowance in allowances
     )
     fastest = [
@@ -119,8 +132,9 @@ def plan_provider(
     now: datetime,
     tiers: Sequence[Tier],
     reserve_share: Decimal = RESERVE_SHARE,
+    standing: Cadences | None = None,
 ) -> ProviderPlan:
-    """The plan for one provider: the fastest rung that fits."""
+    """The plan for one provider: the fastest rung that fits; with ease, when it is faster than the plan that stands."""
     given = _in_force(allowance, now=now)
     share = 1 - _share(reserve_share)
     slot_minutes, calls_per_slot = _rate_slots(given, share=share)
@@ -129,15 +143,20 @@ def plan_provider(
     minutes_left = -((now - given.period_end) // timedelta(minutes=1))
     rungs = [_laid(given, rung=rung, tiers=tiers, universe_size=universe_size) for rung in range(len(LADDER))]
 
-    def limits(laid: Sequence[TierPlan]) -> tuple[Limit, ...]:
+    def limits(laid: Sequence[TierPlan], *, ease: Decimal = ZERO) -> tuple[Limit, ...]:
         """What forbids the rung."""
-        is_dear = spendable is not None and _most_units(laid, minutes_left) > spendable
+        is_dear = spendable is not None and _most_units(laid, minutes_left) > spendable * Fraction(1 - ease)
         is_quick = not _fits_rate(laid, slot_minutes=slot_minutes, calls_per_slot=calls_per_slot)
         found: list[tuple[bool, Limit]] = [(is_dear, "quota"), (is_quick, "rate")]
         return tuple(name for holds, name in found if holds)
 
-    # The last rung asks nothing, so it always fits.
-    rung = len(rungs) - 1 if silence else next(place for place, laid in enumerate(rungs) if not limits(laid))
+    def first_that_fits(ease: Decimal = ZERO) -> int:
+        """The last rung asks nothing, so it always fits."""
+        return next(place for place, laid in enumerate(rungs) if not limits(laid, ease=ease))
+
+    rung = len(rungs) - 1 if silence else first_that_fits()
+    if standing is not None and not silence:
+        rung = max(rung, min(first_that_fits(EASE_SHARE), _rung_of(standing, rungs)))
     plan = ProviderPlan(
         allowance=given,
         universe_size=max(universe_size, 0),
@@ -158,6 +177,16 @@ def plan_provider(
         reasons=(),
     )
     return replace(plan, reasons=plan_words(plan))
+
+
+def cadences_of(laid: Sequence[TierPlan]) -> Cadences:
+    """How often each tier that has assets is refreshed."""
+    return tuple(plan.cadence_minutes for plan in laid if plan.assets)
+
+
+def _rung_of(standing: Cadences, rungs: Sequence[Sequence[TierPlan]]) -> int:
+    """The fastest rung with these cadences; the first one, as if nothing stood, when no rung has them."""
+    return next((place for place, laid in enumerate(rungs) if cadences_of(laid) == standing), 0)
 
 
 def slowed(allowance: Allowance, *, factor: Decimal, paused_until: datetime | None = None) -> Allowance:

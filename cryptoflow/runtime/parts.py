@@ -21,7 +21,7 @@ from cryptoflow.runtime import health, ports
 from cryptoflow.runtime.bootstrap import WAREHOUSE_DATABASE, bootstrap, dagster_url_beside
 from cryptoflow.runtime.child import inherited_environment, script
 from cryptoflow.runtime.external import check_database, check_redis
-from cryptoflow.runtime.heartbeat import Heartbeat
+from cryptoflow.runtime.heartbeat import Heartbeat, collector_heartbeat
 from cryptoflow.runtime.home import Home
 from cryptoflow.runtime.part import Member, Part, Step
 from cryptoflow.runtime.postgres import EmbeddedPostgres
@@ -32,6 +32,7 @@ from cryptoflow.settings import ENV_PREFIX, Settings
 CODE_PORT: Final = 14266
 QUEUE: Final = "dagster"
 SCHEMA_STEP: Final = "schema"
+COLLECTOR: Final = "cryptoflow.runtime.collector"
 WORKER_APP: Final = "cryptoflow.defs.platform.worker_app"
 TASKS_PER_WORKER_PROCESS: Final = 500  # its memory creeps by some 20 MB over a hundred runs; a fresh process is cheap
 
@@ -128,6 +129,7 @@ def platform_members(plan: Plan) -> list[Member]:
             _worker(plan, environment, number, depends_on=before_dagster)
             for number in range(1, plan.settings.workers + 1)
         ),
+        *_collector(plan, environment, depends_on=before_code),
     ]
 
 
@@ -327,6 +329,29 @@ def _worker(plan: Plan, environment: dict[str, str], number: int, *, depends_on:
         unhealthy_after_seconds=40.0,
         stop_grace_seconds=_WORKER_GRACE_SECONDS,
     )
+
+
+def _collector(plan: Plan, environment: dict[str, str], *, depends_on: tuple[str, ...]) -> list[Part]:
+    """The live trades; none when no exchange is to be collected."""
+    if not plan.settings.exchanges:
+        return []
+    heartbeat = collector_heartbeat(plan.redis_url)
+    simulator = ("simulator",) if plan.simulator_port is not None else ()
+    return [
+        Part(
+            name="collector",
+            argv=(sys.executable, "-m", COLLECTOR),
+            environment=environment,
+            folder=plan.home.path,
+            check=health.worker_beats(heartbeat),
+            prepare=heartbeat.forget,
+            depends_on=(*depends_on, *simulator),
+            start_timeout_seconds=_PYTHON_START_TIMEOUT_SECONDS,
+            check_interval_seconds=5.0,
+            unhealthy_after_seconds=40.0,
+            stop_grace_seconds=_WORKER_GRACE_SECONDS,
+        )
+    ]
 
 
 def _reachable(host: str) -> str:

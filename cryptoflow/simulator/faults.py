@@ -3,8 +3,8 @@
 A fault lasts in real time, not simulated: a collector under test lives in real time. Whether a request is hit is drawn
 from a generator seeded with the board's seed and the fault's number, so that the same requests in the same order meet
 the same faults again.
-What does not belong here: what a fault does to a body (damage.py), to a connection (middleware.py), to a stream
-(the stream's own code).
+What does not belong here: what a fault does to a body (damage.py), to a connection (middleware.py), to a stream or to
+an archive (their own code).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cryptoflow.errors import UsageError
 from cryptoflow.simulator.nearest import did_you_mean
 from cryptoflow.simulator.providers import check_provider
 
-FaultKind = Literal["connection", "answer", "bytes", "body", "stream"]
+FaultKind = Literal["connection", "answer", "bytes", "body", "stream", "archive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,13 @@ _SPECS = (
     ),
     FaultSpec(name="ws_out_of_order", kind="stream", description="Messages of a stream come in another order."),
     FaultSpec(name="ws_duplicates", kind="stream", description="Messages of a stream come twice."),
+    FaultSpec(name="archive_checksum", kind="archive", description="The checksum of an archive file is another's."),
+    FaultSpec(
+        name="archive_columns", kind="archive", description="An archive file lacks a column; its checksum is right."
+    ),
+    FaultSpec(
+        name="archive_cut", kind="archive", description="An archive file breaks off half-way; its checksum is right."
+    ),
 )
 
 FAULTS: dict[str, FaultSpec] = {spec.name: spec for spec in _SPECS}

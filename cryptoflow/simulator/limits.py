@@ -47,6 +47,8 @@ DEFAULT_QUOTAS: dict[str, dict[str, dict[Window, int]]] = {
     },
     "binance": {"ip": {"minute": 6_000}},
     "binance_stream": {"ip": {"five_minutes": 300}},
+    "coinbase": {"ip": {"second": 10}},
+    "coinbase_stream": {"ip": {"second": 8}},
     "defillama": {"ip": {"minute": 500}},
     "llama_coins": {"ip": {"minute": 500}},
     "blockchain_info": {"ip": {"minute": 60}, "query": {"minute": 6}},

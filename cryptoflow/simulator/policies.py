@@ -80,6 +80,11 @@ def _binance_headers(world: World, spent: Spent) -> dict[str, str]:
     return {"x-mbx-used-weight": used, "x-mbx-used-weight-1m": used}
 
 
+def _refuse_coinbase(world: World, admission: Admission, spent: Spent | None) -> SimResponse:
+    del world, admission, spent
+    return SimResponse(body={"message": "Public rate limit exceeded"}, status=429)
+
+
 def _admit_blockchain_info(request: Request, world: World, *, prefix: str) -> Admission:
     del world
     plan = "query" if f"/{prefix}/q/" in request.url.path else "ip"
@@ -210,6 +215,7 @@ POLICIES: dict[str, Policy] = {
     "coingecko": coingecko.POLICY,
     "coinmarketcap": coinmarketcap.POLICY,
     "binance": Policy(admit=_admit_binance, refuse=_refuse_binance, headers=_binance_headers),
+    "coinbase": Policy(refuse=_refuse_coinbase),
     "blockchain_info": Policy(
         admit=_admit_blockchain_info, refuse=_refuse_with_retry_after, headers=_blockchain_info_headers
     ),

@@ -15,6 +15,8 @@ ROUTE_FACTORIES: dict[str, str] = {
     "binance": "cryptoflow.simulator.binance:rest_routes",
     "binance_stream": "cryptoflow.simulator.binance:stream_routes",
     "binance_archive": "cryptoflow.simulator.binance:archive_routes",
+    "coinbase": "cryptoflow.simulator.coinbase:rest_routes",
+    "coinbase_stream": "cryptoflow.simulator.coinbase:stream_routes",
     "defillama": "cryptoflow.simulator.onchain.defillama:routes",
     "llama_coins": "cryptoflow.simulator.onchain.llama_coins:routes",
     "blockchain_info": "cryptoflow.simulator.onchain.blockchain_info:routes",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -25,7 +26,7 @@ from cryptoflow.sources.redaction import Redactor
 from cryptoflow.sources.retry_after import RETRY_AFTER_CAP_SECONDS, backoff_ceiling_seconds
 from cryptoflow.sources.verdicts import Answer
 
-Expected = Literal["json", "text", "bytes"]
+Expected = Literal["json", "text", "bytes", "file"]
 
 _KEPT_HEADERS = frozenset({"content-type", "etag", "last-modified", "date", "age", "cache-control"})
 _NOT_MODIFIED = 304
@@ -42,6 +43,8 @@ class Question:
     weight: int
     units: int
     patience_until: float
+    into: Path | None = None
+    """Where a file is received into; such an answer is not kept in the payload store, only its hash is known."""
 
     @property
     def patience_left(self) -> float:
@@ -75,9 +78,17 @@ class Accounts:
     redactor: Redactor
     run_id: str | None
 
-    async def good(self, question: Question, attempt: Attempt, answer: Answer, *, cost: int) -> RawAnswer:
-        """Keep a good answer and account for it."""
-        raw = self._raw_answer(question, attempt, answer)
+    async def good(
+        self,
+        question: Question,
+        attempt: Attempt,
+        answer: Answer,
+        *,
+        cost: int,
+        file_sha256: bytes | None = None,
+    ) -> RawAnswer:
+        """Keep a good answer and account for it. A file stays where it is; only its hash is told."""
+        raw = self._raw_answer(question, attempt, answer, file_sha256)
         has_body = raw.status != _NOT_MODIFIED
         call = self._call(
             question,
@@ -89,7 +100,7 @@ class Accounts:
             received_at=raw.fetched_at,
         )
         try:
-            if has_body:
+            if has_body and file_sha256 is None:
                 await asyncio.to_thread(self.payloads.keep, raw)
         finally:
             await asyncio.to_thread(self.ledger.record_call, call)
@@ -126,7 +137,7 @@ class Accounts:
             self._call(question, attempt, outcome="failed", cost=question.units, error="given up before its end")
         )
 
-    def _raw_answer(self, question: Question, attempt: Attempt, answer: Answer) -> RawAnswer:
+    def _raw_answer(self, question: Question, attempt: Attempt, answer: Answer, file_sha256: bytes | None) -> RawAnswer:
         return RawAnswer(
             provider=self.provider.name,
             endpoint=question.endpoint,
@@ -138,7 +149,7 @@ class Accounts:
             fetched_at=answer.received_at,
             elapsed_ms=attempt.elapsed_ms,
             attempts=attempt.number,
-            payload_sha256=hashlib.sha256(answer.body).digest(),
+            payload_sha256=file_sha256 or hashlib.sha256(answer.body).digest(),
         )
 
     def _call(

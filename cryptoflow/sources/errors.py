@@ -17,6 +17,7 @@
        |- QuotaSpent             the period's calls or credits are used up; carries `until`
        |- NotFound               the provider does not know what was asked for
        |- UnexpectedShape        valid JSON of another shape than documented
+       |- ChecksumWrong          a file is not what its checksum says, on two downloads
        '- BodyTooLarge           larger than the agreed cap
 
 `NotJson` is transient because it is nearly always something between us and the provider, seldom the provider itself.
@@ -169,6 +170,12 @@ class UnexpectedShape(PermanentProviderError):
         self.path = path
         self.expected = expected
         self.payload_sha256 = payload_sha256
+
+
+class ChecksumWrong(PermanentProviderError):
+    """A file is not what its checksum says, on two downloads."""
+
+    default_cure = "Nothing of it was stored. Ask again later: the provider may be replacing the file just now."
 
 
 class BodyTooLarge(PermanentProviderError):

@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -146,12 +147,14 @@ class ProviderClient:
         units: int = 1,
         etag: str | None = None,
         patience_seconds: float | None = None,
+        into: Path | None = None,
     ) -> RawAnswer:
         """The good answer to one request, kept and accounted; or the error that stands at the end of all attempts.
 
         `endpoint` names what is asked without values, for the accounts; `path` is the real path when it differs, and
         empty when the base address itself is asked.
         `weight` counts against the rate, `units` against the month. With `etag`, the answer may be a 304 without body.
+        With `into`, the body goes to that file and not to the payload store; the answer has its hash and no body.
         """
         http = self._entered()
         given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -160,7 +163,7 @@ class ProviderClient:
             f"{self.provider.base_url}/{(path or endpoint).lstrip('/')}" if path != "" else self.provider.base_url,
             params=given or None,  # type: ignore[arg-type]
             json=json,
-            headers={"if-none-match": etag} if etag else None,
+            headers=_asked_headers(etag=etag, is_file=into is not None),
         )
         patience = self._bounds.patience_seconds if patience_seconds is None else patience_seconds
         question = Question(
@@ -171,6 +174,7 @@ class ProviderClient:
             weight=weight,
             units=units,
             patience_until=time.monotonic() + patience,
+            into=into,
         )
         try:
             async with asyncio.timeout(self._bounds.request_seconds) as limit:
@@ -241,7 +245,7 @@ class ProviderClient:
         if verdict.error is not None:
             await self._accounts.failed(question, attempt, verdict.error, cost=cost)
             raise verdict.error
-        return await self._accounts.good(question, attempt, answer, cost=cost)
+        return await self._accounts.good(question, attempt, answer, cost=cost, file_sha256=wire.file_sha256)
 
     async def _exchange(self, http: httpx.AsyncClient, question: Question) -> WireAnswer:
         exchange = Exchange(
@@ -249,6 +253,7 @@ class ProviderClient:
             endpoint=question.endpoint,
             total_seconds=self._bounds.total_seconds,
             limit_bytes=self._bounds.max_body_bytes,
+            into=question.into,
         )
         return await exchange.run(http, question.request)
 
@@ -349,6 +354,12 @@ def _within(bounds: HttpBounds, request_seconds: float | None) -> HttpBounds:
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run asynchronous work to its end from ordinary code."""
     return asyncio.run(work)
+
+
+def _asked_headers(*, etag: str | None, is_file: bool) -> dict[str, str]:
+    headers = {"if-none-match": etag} if etag else {}
+    # A file is kept as it comes, and its hash is that of the file.
+    return headers | ({"accept-encoding": "identity"} if is_file else {})
 
 
 def _headers(provider: Provider, contact: str) -> dict[str, str]:

@@ -17,10 +17,19 @@ from pydantic import SecretStr
 
 from cryptoflow.errors import UsageError
 from cryptoflow.settings import Settings
-from cryptoflow.sources.verdicts import Judge, judge_by_status, judge_coingecko, judge_coinmarketcap
+from cryptoflow.sources.verdicts import (
+    Judge,
+    judge_binance,
+    judge_by_status,
+    judge_coingecko,
+    judge_coinmarketcap,
+)
 
 COINGECKO = "coingecko"
 COINMARKETCAP = "coinmarketcap"
+BINANCE = "binance"
+BINANCE_ARCHIVE = "binance_archive"
+COINBASE = "coinbase"
 
 # The simulator takes any key of this form, so that a demo needs no account; it is sent nowhere else.
 SIMULATED_KEY_PREFIX = "SIM-"
@@ -51,6 +60,8 @@ class Provider:
     """Without a key it answers nothing."""
     limited_wait_seconds: float = 60.0
     """How long a refusal without Retry-After holds everybody back."""
+    stream_url: str | None = None
+    """Where it speaks by websocket, without a slash at the end; None when it does not."""
     judge: Judge = field(default=judge_by_status, repr=False)
 
     @property
@@ -149,7 +160,51 @@ def _coinmarketcap(settings: Settings) -> Provider:
     )
 
 
-_PROVIDERS: dict[str, Callable[[Settings], Provider]] = {COINGECKO: _coingecko, COINMARKETCAP: _coinmarketcap}
+def _binance(settings: Settings) -> Provider:
+    """The market-data hosts, which need no account. The rate is in weight, of which calls cost different amounts."""
+    return Provider(
+        name=BINANCE,
+        plan="ip",
+        base_url=_base(settings, BINANCE, "https://data-api.binance.vision") + "/api/v3",
+        # Whoever else asks from this address has a part of the 6000 too.
+        rate_per_window=settings.binance_weight_per_minute or 4_800,
+        burst=400,
+        judge=judge_binance,
+        stream_url=_stream(settings, "binance_stream", "wss://data-stream.binance.vision"),
+    )
+
+
+def _binance_archive(settings: Settings) -> Provider:
+    return Provider(
+        name=BINANCE_ARCHIVE,
+        plan="ip",
+        base_url=_base(settings, BINANCE_ARCHIVE, "https://data.binance.vision"),
+        rate_per_window=1_200,
+        burst=20,
+    )
+
+
+def _coinbase(settings: Settings) -> Provider:
+    """Coinbase Exchange: public calls are limited by the second."""
+    return Provider(
+        name=COINBASE,
+        plan="ip",
+        base_url=_base(settings, COINBASE, "https://api.exchange.coinbase.com"),
+        rate_per_window=settings.coinbase_calls_per_second or 8,
+        window_seconds=1.0,
+        burst=4,
+        limited_wait_seconds=2.0,
+        stream_url=_stream(settings, "coinbase_stream", "wss://ws-feed.exchange.coinbase.com"),
+    )
+
+
+_PROVIDERS: dict[str, Callable[[Settings], Provider]] = {
+    COINGECKO: _coingecko,
+    COINMARKETCAP: _coinmarketcap,
+    BINANCE: _binance,
+    BINANCE_ARCHIVE: _binance_archive,
+    COINBASE: _coinbase,
+}
 
 
 def provider_names() -> tuple[str, ...]:
@@ -181,3 +236,9 @@ def _key(settings: Settings, key: SecretStr | None) -> SecretStr | None:
 
 def _base(settings: Settings, name: str, host: str) -> str:
     return f"{settings.simulator_url.rstrip('/')}/{name}" if settings.simulator_url else host
+
+
+def _stream(settings: Settings, name: str, host: str) -> str:
+    """The websocket address; a simulator speaks by websocket where it answers by HTTP."""
+    scheme, separator, rest = _base(settings, name, host).partition("://")
+    return {"http": "ws", "https": "wss"}.get(scheme, scheme) + separator + rest

@@ -10,10 +10,13 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-RETRY_AFTER_STATUSES = frozenset({429, 503})
+RETRY_AFTER_STATUSES = frozenset({418, 429, 503})
 """Elsewhere the header means nothing: CDNs were seen to add it to good answers."""
 RETRY_AFTER_FLOOR_SECONDS = 1.0
 RETRY_AFTER_CAP_SECONDS = 300.0
+BAN_STATUS = 418
+"""An exchange that bans an address says for how long, and asking meanwhile makes it longer: believed up to days."""
+BAN_CAP_SECONDS = 3 * 86_400.0
 
 _DELTA_SECONDS = re.compile(r"\d{1,9}(\.\d{1,6})?", re.ASCII)
 
@@ -25,7 +28,8 @@ def retry_after_seconds(header: str | None, *, status: int, now: datetime) -> fl
     wanted = _wanted_seconds(header.strip(), now)
     if wanted is None:
         return None
-    return min(max(wanted, RETRY_AFTER_FLOOR_SECONDS), RETRY_AFTER_CAP_SECONDS)
+    cap = BAN_CAP_SECONDS if status == BAN_STATUS else RETRY_AFTER_CAP_SECONDS
+    return min(max(wanted, RETRY_AFTER_FLOOR_SECONDS), cap)
 
 
 def _wanted_seconds(text: str, now: datetime) -> float | None:

@@ -1,13 +1,17 @@
 """One attempt on the wire: send, receive whole, bounded in time and size. Every failure becomes an error of the tree.
 
+A good answer can be received into a file: it then passes through memory in pieces, and the body that is left is empty.
+
 What does not belong here: what the answer means (verdicts.py), a second attempt, limits, accounting (http.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 
@@ -16,6 +20,8 @@ from cryptoflow.sources.errors import Asked, BodyCut, BodyTooLarge, NotFound, Pr
 # gzip only: zlib can stop at a size while it unpacks, so a small answer cannot become a huge one in memory.
 ACCEPT_ENCODING = "gzip"
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_FILE_CHUNK_BYTES = 256 * 1024
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,8 @@ class WireAnswer:
     status: int
     headers: dict[str, str]
     body: bytes
+    file_sha256: bytes | None = None
+    """The hash of what was received into a file, when it was."""
 
 
 class TooLarge(Exception):
@@ -78,11 +86,39 @@ class BoundedBody:
         self._parts.append(part)
 
 
+class FileBody:
+    """Writes a body to a file as it comes, and stops at `limit_bytes`. It was asked for unpacked."""
+
+    def __init__(self, path: Path, *, limit_bytes: int, encoding: str) -> None:
+        if encoding not in ("", "identity"):
+            raise Incomplete(f"a file came packed once more ({encoding})")
+        self._limit_bytes = limit_bytes
+        self._file = path.open("wb")
+        self._size_bytes = 0
+        self._hash = hashlib.sha256()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes off the wire."""
+        self._size_bytes += len(chunk)
+        if self._size_bytes > self._limit_bytes:
+            raise TooLarge
+        self._hash.update(chunk)
+        self._file.write(chunk)
+
+    def close(self) -> bytes:
+        """The file is whole, or given up; the hash of what it holds."""
+        self._file.close()
+        return self._hash.digest()
+
+
 class Exchange:
     """One attempt: its bounds, and how far it came, for the error texts."""
 
-    def __init__(self, *, provider: str, endpoint: str, total_seconds: float, limit_bytes: int) -> None:
+    def __init__(
+        self, *, provider: str, endpoint: str, total_seconds: float, limit_bytes: int, into: Path | None = None
+    ) -> None:
         self._asked = Asked(provider=provider, endpoint=endpoint)
+        self._into = into
         self._total_seconds = total_seconds
         self._limit_bytes = limit_bytes
 
@@ -112,12 +148,25 @@ class Exchange:
             headers = {name.lower(): value for name, value in response.headers.items()}
             if int(headers.get("content-length", "0")) > self._limit_bytes:
                 raise TooLarge
-            body = BoundedBody(limit_bytes=self._limit_bytes, encoding=headers.get("content-encoding", ""))
+            encoding = headers.get("content-encoding", "")
+            if self._into is not None and response.status_code == _OK:
+                digest = await self._receive_file(response, self._into, encoding)
+                return WireAnswer(status=response.status_code, headers=headers, body=b"", file_sha256=digest)
+            body = BoundedBody(limit_bytes=self._limit_bytes, encoding=encoding)
             async for chunk in response.aiter_raw():
                 body.feed(chunk)
             return WireAnswer(status=response.status_code, headers=headers, body=body.finish())
         finally:
             await response.aclose()
+
+    async def _receive_file(self, response: httpx.Response, path: Path, encoding: str) -> bytes:
+        body = FileBody(path, limit_bytes=self._limit_bytes, encoding=encoding)
+        try:
+            async for chunk in response.aiter_raw(_FILE_CHUNK_BYTES):
+                body.feed(chunk)
+        finally:
+            digest = body.close()
+        return digest
 
     def _broken(self, error: httpx.TransportError) -> BodyCut | ProviderUnreachable:
         # The library's own words can hold the URL, so only the kind of the failure is told.

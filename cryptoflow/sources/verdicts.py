@@ -256,6 +256,35 @@ def _cmc_status(body: bytes) -> _CmcStatus | None:
 _CMC_STATUS_TEXT = re.compile(rb'"status"\s*:\s*(\{[^{}]*"error_code"[^{}]*\})')
 
 
+# Binance: {"code": -1121, "msg": "Invalid symbol."}; 429 asks to wait, 418 is the ban of who did not.
+
+_BINANCE_UNKNOWN_SYMBOL = -1121
+_BINANCE_RATE_CODES = frozenset({-1003, -1015})
+_BINANCE_BUSY_CODES = frozenset({-1000, -1001, -1006, -1007, -1008})
+
+
+def judge_binance(answer: Answer) -> Verdict:
+    """Binance's verdict: by its code where there is one, else by the status."""
+    if answer.status < 400:
+        return judge_by_status(answer)
+    said = _object(answer.body)
+    code = _whole(said.get("code"))
+    if code is None:
+        return judge_by_status(answer)
+    text = f"{said.get('msg') or 'no message'!r} (code {code})."
+    if answer.status in (418, 429) or code in _BINANCE_RATE_CODES:
+        return Verdict(
+            error=RateLimited(text, asked=answer.asked, retry_after_seconds=answer.retry_after_seconds),
+        )
+    if code == _BINANCE_UNKNOWN_SYMBOL:
+        return Verdict(error=NotFound(text, asked=answer.asked))
+    if code in _BINANCE_BUSY_CODES:
+        return Verdict(
+            error=ProviderUnavailable(text, asked=answer.asked, retry_after_seconds=answer.retry_after_seconds)
+        )
+    return Verdict(error=error_of_status(answer, said=text))
+
+
 def _object(body: bytes) -> dict[str, object]:
     try:
         return _mapping(msgspec.json.decode(body))

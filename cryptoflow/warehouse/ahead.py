@@ -1,6 +1,7 @@
 """Partitions made ahead of time, so that no write at midnight has to make one, and whether any is missing.
 
-What is written about the past makes its own partitions (partitions.ensure_partitions).
+What is written about the past makes its own partitions (partitions.ensure_partitions); so does what is kept by the
+hour, which is gone after a day or two.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _is_there(connection: Connection, table: sa.Table) -> bool:
 
 
 def _partitioned() -> list[tuple[sa.Table, Period]]:
-    return [(table, period) for table in contracts() if (period := contract_of(table).partition)]
+    return [(table, period) for table in contracts() if (period := contract_of(table).partition) in PERIODS_AHEAD]
 
 
 def _ahead(now: datetime, period: Period) -> Iterator[datetime]:

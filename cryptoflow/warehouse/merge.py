@@ -20,7 +20,7 @@ from cryptoflow.warehouse.moves import noted_columns, noting
 GRACE: Final = "2 minutes"
 # Set by the database, or different at every delivery without any change of what is said.
 _OWN_COLUMNS: Final = frozenset({"recorded_at"})
-_CIRCUMSTANCES: Final = frozenset({"slot", "fetched_at", "payload_sha256", "run_id"})
+_CIRCUMSTANCES: Final = frozenset({"slot", "fetched_at", "payload_sha256", "run_id", "source"})
 
 
 def written_columns(table: sa.Table) -> list[str]:
@@ -42,14 +42,17 @@ def merge_statement(table: sa.Table) -> sql.Composed:
     Returns (key columns ..., was_there), one row per row that was inserted or changed.
     """
     key = [column.name for column in table.primary_key]
-    return merge_steps(table) + sql.SQL("SELECT {}, was_there FROM merged").format(
+    return merge_steps(table) + sql.SQL("SELECT {}, was_there FROM merged WHERE says_new").format(
         _list([f"key_{name}" for name in key])
     )
 
 
 @cache
 def merge_steps(table: sa.Table) -> sql.Composed:
-    """The steps alone: `merged` holds (key_..., was_there) of what was inserted or changed."""
+    """The steps alone: `merged` holds (key_..., was_there, says_new), a row per row that was written.
+
+    `says_new` where it was inserted or says something else than before.
+    """
     names = written_columns(table)
     key = [column.name for column in table.primary_key]
     return _steps(
@@ -59,8 +62,8 @@ def merge_steps(table: sa.Table) -> sql.Composed:
             INSERT INTO {table} AS known ({names}, recorded_at)
             SELECT {names}, %(recorded_at)s FROM incoming ORDER BY {key}
             ON CONFLICT ({key}) DO UPDATE
-                SET ({changing}, recorded_at) = ROW({new}, excluded.recorded_at)
-                WHERE {differs} AND {is_newer}
+                SET ({changing}, recorded_at) = ROW({new}, {known_since})
+                WHERE {counts_more}
             """
         ).format(
             table=_name(table),
@@ -68,8 +71,8 @@ def merge_steps(table: sa.Table) -> sql.Composed:
             key=_list(key),
             changing=_list(_changing(table)),
             new=_list(_changing(table), prefix="excluded"),
-            differs=_differs(table, "excluded"),
-            is_newer=_is_newer(table, "excluded"),
+            counts_more=_counts_more(table, "excluded"),
+            known_since=_known_since(table, "excluded"),
         ),
     )
 
@@ -83,9 +86,9 @@ def update_steps(table: sa.Table) -> sql.Composed:
         sql.SQL(
             """
             UPDATE {table} AS known
-                SET ({changing}, recorded_at) = ROW({new}, %(recorded_at)s)
+                SET ({changing}, recorded_at) = ROW({new}, {known_since})
                 FROM incoming
-                WHERE ({known_key}) = ({key}) AND {differs} AND {is_newer}
+                WHERE ({known_key}) = ({key}) AND {counts_more}
             """
         ).format(
             table=_name(table),
@@ -93,8 +96,8 @@ def update_steps(table: sa.Table) -> sql.Composed:
             new=_list(_changing(table), prefix="incoming"),
             known_key=_list(key, prefix="known"),
             key=_list(key, prefix="incoming"),
-            differs=_differs(table, "incoming"),
-            is_newer=_is_newer(table, "incoming"),
+            counts_more=_counts_more(table, "incoming"),
+            known_since=_known_since(table, "incoming"),
         ),
     )
 
@@ -109,7 +112,8 @@ def _steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
         merged AS (
             {writing}
             RETURNING
-                {returned}, (old.{first_key} IS NOT NULL) AS was_there, new.recorded_at AS changed_at
+                {returned}, (old.{first_key} IS NOT NULL) AS was_there, {says_new} AS says_new,
+                new.recorded_at AS changed_at
         ),
 
         {noting}
@@ -117,7 +121,7 @@ def _steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
             INSERT INTO {revisions} ({kept}, superseded_at)
             SELECT {kept_old}, changed_at FROM merged
             -- Changed twice within one transaction: what stood in between was never seen by anybody.
-            WHERE was_there AND old_recorded_at < changed_at AND {was_final}
+            WHERE was_there AND says_new AND old_recorded_at < changed_at AND {was_final}
             ON CONFLICT DO NOTHING
         )
         """
@@ -131,6 +135,7 @@ def _steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
             ]
         ),
         first_key=sql.Identifier(key[0]),
+        says_new=_says_new(table),
         noting=noting(table) or sql.SQL(""),
         revisions=_name(revisions),
         kept=_list(kept),
@@ -148,13 +153,45 @@ def _changing(table: sa.Table) -> list[str]:
     return [name for name in written_columns(table) if name not in key]
 
 
-def _differs(table: sa.Table, incoming: str) -> sql.Composed:
+def _counts_more(table: sa.Table, incoming: str) -> sql.Composable:
+    """When a version takes the place of the one that stands: by default what says something else and is newer.
+
+    Where the contract says which version is believed, that one is written also when it says the same: what comes later
+    is then measured against it, and order cannot matter.
+    """
+    believed = contract_of(table).believed
+    if not believed:
+        return sql.SQL("{} AND {}").format(_differs(table, "known", incoming), _is_newer(table, incoming))
+    comes, stands = (", ".join(believed).format(row=row) for row in (incoming, "known"))
+    return sql.SQL(f"({comes}) > ({stands})")
+
+
+def _known_since(table: sa.Table, incoming: str) -> sql.Composable:
+    """Since when what is written is known: a version that says the same as the one before it, since that one."""
+    if not contract_of(table).believed:
+        return sql.SQL("%(recorded_at)s")
+    return sql.SQL("CASE WHEN {} THEN %(recorded_at)s ELSE known.recorded_at END").format(
+        _differs(table, "known", incoming)
+    )
+
+
+def _says_new(table: sa.Table) -> sql.Composable:
+    """Whether a row that was written says something else than before."""
+    if not contract_of(table).believed:
+        return sql.SQL("true")
+    first_key = sql.Identifier(next(iter(table.primary_key)).name)
+    return sql.SQL("(old.{} IS NULL OR {})").format(first_key, _differs(table, "old", "new"))
+
+
+def _differs(table: sa.Table, one: str, other: str) -> sql.Composed:
     telling = telling_columns(table)
-    return sql.SQL("({}) IS DISTINCT FROM ({})").format(_list(telling, prefix="known"), _list(telling, prefix=incoming))
+    return sql.SQL("({}) IS DISTINCT FROM ({})").format(_list(telling, prefix=one), _list(telling, prefix=other))
 
 
 def _was_final(table: sa.Table) -> sql.SQL:
     """Whether the old version was final. While a bucket is open its figures move on, which is no correction."""
+    if "is_final" in table.columns:
+        return sql.SQL(f"old_is_final AND old_close_time + INTERVAL '{GRACE}' <= changed_at")
     if "bucket" not in table.columns:
         return sql.SQL("true")
     cadence = contract_of(table).cadence

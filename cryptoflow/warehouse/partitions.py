@@ -17,15 +17,18 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import FILL_WITH_ROOM
 from cryptoflow.warehouse.pool import Connection
 
-Period = Literal["day", "month", "year"]
+Period = Literal["hour", "day", "month", "year"]
 # Two writers must not make the same partition; the number is arbitrary and only has to be the same everywhere.
 _LOCK_KEY: Final = 7_246_004
-_NAMES: Final = {"day": "y%Ym%md%d", "month": "y%Ym%m", "year": "y%Y"}
+_NAMES: Final = {"hour": "y%Ym%md%dh%H", "day": "y%Ym%md%d", "month": "y%Ym%m", "year": "y%Y"}
 
 
 def period_start(instant: datetime, period: Period) -> datetime:
     """The start of the period that holds the instant."""
-    day = instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    hour = instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    if period == "hour":
+        return hour
+    day = hour.replace(hour=0)
     if period == "day":
         return day
     return day.replace(day=1) if period == "month" else day.replace(month=1, day=1)
@@ -33,8 +36,8 @@ def period_start(instant: datetime, period: Period) -> datetime:
 
 def period_end(start: datetime, period: Period) -> datetime:
     """The first instant after the period that starts there."""
-    if period == "day":
-        return start + timedelta(days=1)
+    if period in {"hour", "day"}:
+        return start + (timedelta(hours=1) if period == "hour" else timedelta(days=1))
     if period == "month":
         return (start + timedelta(days=31)).replace(day=1)
     return start.replace(year=start.year + 1)

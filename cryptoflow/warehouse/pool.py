@@ -66,6 +66,14 @@ def transaction(database_url: str, *, size: int = 4) -> Iterator[Connection]:
         raise broken_off(error) from error
 
 
+@contextmanager
+def snapshot(database_url: str) -> Iterator[Connection]:
+    """A transaction in which every statement sees the same instant, whatever others write meanwhile."""
+    with transaction(database_url) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield connection
+
+
 def broken_off(error: psycopg.OperationalError) -> DatabaseUnreachable:
     """The server's own words, as an error of ours: nothing of the transaction was kept."""
     said = error.diag.message_primary or str(error).strip().partition("\n")[0]

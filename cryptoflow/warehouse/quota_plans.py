@@ -28,9 +28,13 @@ class PlanChange:
     changes: Sequence[str]
 
 
-def newest_marks(connection: Connection, providers: Sequence[str]) -> dict[str, PlanMark]:
-    """The plan that is on record last, by provider. Whoever reads it holds off other recorders until the end."""
+def lock_record(connection: Connection) -> None:
+    """Hold off other recorders until the transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+
+
+def newest_marks(connection: Connection, providers: Sequence[str]) -> dict[str, PlanMark]:
+    """The plan that is on record last, by provider."""
     rows = connection.execute(statement("ops/select_newest_plans"), {"providers": list(providers)}).fetchall()
     return {row[0]: _mark(*row) for row in rows}
 

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts import contract_of
-from cryptoflow.contracts.contract import hard_rule
+from cryptoflow.contracts.contract import hard_rule, whole_row_rules
 from cryptoflow.warehouse.copying import copy_rows
-from cryptoflow.warehouse.merge import merge_statement, written_columns
+from cryptoflow.warehouse.merge import merge_statement, telling_columns, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
@@ -35,10 +35,41 @@ _NOT_NUMBERS: Final = "('NaN', 'Infinity', '-Infinity')"
 def stage_rows(connection: Connection, table: sa.Table, rows: Iterable[Sequence[object]]) -> int:
     """Put the rows, each in the order of `written_columns`, into the empty stage of the table; returns how many."""
     names = written_columns(table)
+    _empty_stage(connection, table)
+    return copy_rows(connection, stage_of(table), [table.columns[name] for name in names], rows)
+
+
+def stage_text(
+    connection: Connection,
+    table: sa.Table,
+    blocks: Iterable[bytes],
+    *,
+    columns: Sequence[str],
+    constants: Mapping[str, object],
+) -> int:
+    """Put rows that are CSV already into the empty stage; `constants` are the same in every row. Returns how many.
+
+    Nothing is taken apart on the way, so that this is the way for files.
+    """
+    _empty_stage(connection, table)
+    for name, value in constants.items():
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}").format(
+                stage_of(table), sql.Identifier(name), sql.Literal(value)
+            )
+        )
+    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(stage_of(table), _list(columns))
+    with connection.cursor() as cursor:
+        with cursor.copy(copy) as stream:
+            for block in blocks:
+                stream.write(block)
+        return cursor.rowcount
+
+
+def _empty_stage(connection: Connection, table: sa.Table) -> None:
     connection.execute(_create_stage(table))
     # A batch before this one in the same transaction has left its rows.
     connection.execute(sql.SQL("TRUNCATE {}").format(stage_of(table)))
-    return copy_rows(connection, stage_of(table), [table.columns[name] for name in names], rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +82,33 @@ class Refusal:
 
 
 def take_refused(
-    connection: Connection, table: sa.Table, *, provider: str = "provider", rules: tuple[Rule, ...] = ()
+    connection: Connection, table: sa.Table, *, provider: str = "stage.provider", rules: tuple[Rule, ...] = ()
 ) -> list[Refusal]:
     """Take the rows that break a rule out of the stage into quarantine; returns them.
 
-    The rules are those of the contract and `rules`. `provider` is the column that says who sent a row.
+    The rules are those of the contract and `rules`. `provider` is SQL over `stage` that says who sent a row.
     """
-    dataset = f"{table.schema}.{table.name}"
-    rows = connection.execute(_refuse_statement(table, provider, rules), {"dataset": dataset})
-    return [Refusal(provider=sender, rule=rule, held=held) for sender, rule, held in rows]
+    return _refusals(connection, table, _refuse_statement(table, provider, rules))
 
 
 def refuse_staged(
-    connection: Connection, table: sa.Table, *, provider: str = "provider", rules: tuple[Rule, ...] = ()
+    connection: Connection, table: sa.Table, *, provider: str = "stage.provider", rules: tuple[Rule, ...] = ()
 ) -> Mapping[str, int]:
     """As `take_refused`, for who only wants to know how many of which provider."""
     return Counter(row.provider for row in take_refused(connection, table, provider=provider, rules=rules))
+
+
+def refuse_repeated(connection: Connection, table: sa.Table, *, provider: str = "stage.provider") -> Mapping[str, int]:
+    """Of rows with one key that say different things only the first stays; the others go to quarantine.
+
+    For batches in which every row counts as much as any other. Returns how many by provider.
+    """
+    return Counter(row.provider for row in _refusals(connection, table, _repeated_statement(table, provider)))
+
+
+def _refusals(connection: Connection, table: sa.Table, taking: sql.Composed) -> list[Refusal]:
+    rows = connection.execute(taking, {"dataset": f"{table.schema}.{table.name}"})
+    return [Refusal(provider=sender, rule=rule, held=held) for sender, rule, held in rows]
 
 
 def merge_staged(
@@ -119,7 +161,7 @@ def _rules_of(table: sa.Table) -> list[Rule]:
         for column in columns
         if isinstance(column.type, sa.Numeric)
     ]
-    return rules
+    return [*rules, *whole_row_rules(table).items()]
 
 
 @cache
@@ -128,37 +170,69 @@ def _refuse_statement(table: sa.Table, provider: str, rules: tuple[Rule, ...]) -
         sql.SQL("WHEN NOT coalesce({}, true) THEN {}").format(sql.SQL(rule), sql.Literal(name))
         for name, rule in (*_rules_of(table), *rules)
     )
+    broke = sql.SQL("CASE {} END").format(broken)
+    return sql.SQL("WITH refused AS (DELETE FROM {} AS stage WHERE {} IS NOT NULL {})").format(
+        stage_of(table), broke, _refused(table, provider, rule=broke)
+    ) + sql.SQL(_KEEP_REFUSED)
+
+
+@cache
+def _repeated_statement(table: sa.Table, provider: str) -> sql.Composed:
+    """A stage is filled once and in order, so that the place of a row (ctid) tells which came first."""
     return sql.SQL(
         """
-        WITH refused AS (
-            DELETE FROM {stage} AS stage
-            WHERE CASE {broken} END IS NOT NULL
-            RETURNING
-                stage.{provider} AS provider, {payload} AS payload_sha256, {run} AS run_id,
-                CASE {broken} END AS rule, to_jsonb(stage) AS held
+        WITH repeated AS (
+            SELECT {key}, min(ctid) AS first_place FROM {stage} GROUP BY {key} HAVING count(*) > 1
         ),
 
-        kept AS (
-            INSERT INTO ops.quarantine AS known (
-                dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
-            )
-            SELECT DISTINCT ON (provider, rule, held)
-                %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
-                sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
-            FROM refused
-            ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
-                SET times_seen = known.times_seen + 1, last_seen_at = now()
-        )
+        firsts AS (SELECT kept.* FROM {stage} AS kept INNER JOIN repeated ON kept.ctid = repeated.first_place),
 
-        SELECT provider, rule, held FROM refused
+        refused AS (
+            DELETE FROM {stage} AS stage
+            USING firsts
+            WHERE ({key_staged}) = ({key_first}) AND ({telling_staged}) IS DISTINCT FROM ({telling_first})
+            {refused}
+        )
         """
     ).format(
         stage=stage_of(table),
-        broken=broken,
-        provider=sql.Identifier(provider),
+        key=_list(key := [column.name for column in table.primary_key]),
+        key_staged=_list(key, prefix="stage"),
+        key_first=_list(key, prefix="firsts"),
+        telling_staged=_list(telling_columns(table), prefix="stage"),
+        telling_first=_list(telling_columns(table), prefix="firsts"),
+        refused=_refused(table, provider, rule=sql.SQL("'repeated_with_other_values'")),
+    ) + sql.SQL(_KEEP_REFUSED)
+
+
+def _refused(table: sa.Table, provider: str, *, rule: sql.Composable) -> sql.Composed:
+    """What is kept of a refused row."""
+    return sql.SQL(
+        "RETURNING {provider} AS provider, {payload} AS payload_sha256, {run} AS run_id,"
+        " {rule} AS rule, to_jsonb(stage) AS held"
+    ).format(
+        provider=sql.SQL(provider),
         payload=sql.SQL("stage.payload_sha256" if "payload_sha256" in table.columns else "NULL::bytea"),
         run=sql.SQL("stage.run_id" if "run_id" in table.columns else "NULL::text"),
+        rule=rule,
     )
+
+
+_KEEP_REFUSED: Final = """,
+kept AS (
+    INSERT INTO ops.quarantine AS known (
+        dataset, provider, rule, reason, row_text, row_sha256, payload_sha256, run_id
+    )
+    SELECT DISTINCT ON (provider, rule, held)
+        %(dataset)s, provider, rule, 'breaks the rule ' || rule || ' of the contract', held::text,
+        sha256(convert_to(held::text, 'UTF8')), payload_sha256, run_id
+    FROM refused
+    ON CONFLICT (dataset, provider, rule, row_sha256) DO UPDATE
+        SET times_seen = known.times_seen + 1, last_seen_at = now()
+)
+
+SELECT provider, rule, held FROM refused
+"""
 
 
 @cache
@@ -171,5 +245,5 @@ def _merge_statement(table: sa.Table, newest: str) -> sql.Composed:
     ) + merge_statement(table)
 
 
-def _list(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+def _list(names: Sequence[str], *, prefix: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

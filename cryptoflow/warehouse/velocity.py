@@ -32,6 +32,8 @@ TAIL: Final = timedelta(minutes=15)
 # Hours of an asset that one write computes beside its own work.
 HOURS_PER_WRITE: Final = 2_000
 _LONGEST_WINDOW: Final = timedelta(hours=24)
+# The week of an hour asks for the same hour of the six days before.
+_FARTHEST_REACH: Final = timedelta(days=6)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -106,7 +108,13 @@ def _mark(connection: Connection, changed: Sequence[Key], *, newest: datetime) -
         buckets, assets = zip(*changed, strict=True)
         connection.execute(
             statement("ops/mark_velocity"),
-            {"grain": MARK, "buckets": list(buckets), "assets": list(assets), "newest": newest},
+            {
+                "grain": MARK,
+                "buckets": list(buckets),
+                "assets": list(assets),
+                "starts": bucket_start(min(buckets), Grain.HOUR),
+                "ends": min(newest, max(buckets) + _FARTHEST_REACH),
+            },
         )
 
 

@@ -44,6 +44,14 @@ CUSTOMARY = {
     "daily_close": f"coin_id day_ts {CLOSE_COLUMNS}",
     "weekly_close": f"coin_id week_ts {CLOSE_COLUMNS}",
     "monthly_close": f"coin_id month_ts {CLOSE_COLUMNS}",
+    "symbols": "id base_asset quote_asset exchange precision_price precision_qty min_qty is_active created_at"
+    " updated_at",
+    "price_candles": "id symbol_id interval open_time close_time open high low close volume quote_volume trade_count"
+    " created_at",
+    "price_ticks": "id symbol_id price quantity timestamp is_buyer_maker",
+    "symbol_summary": "symbol_id candle_count last_update last_price",
+    "market_data": "id cryptocurrency_id timestamp open_price high_price low_price close_price volume market_cap"
+    " data_source",
 }
 
 

@@ -9,7 +9,10 @@ import psycopg
 import pytest
 
 from cryptoflow.contracts import contract_of, contracts
+from cryptoflow.contracts.candles import price_ticks
+from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.contracts.closes import market_chart_points, market_snapshots, minute_close
+from cryptoflow.contracts.velocity import velocity
 from cryptoflow.settings import load_settings
 from cryptoflow.sources.ledger import ProviderCall, RawAnswer
 from cryptoflow.warehouse import forgetting
@@ -90,7 +93,8 @@ def test_records_of_other_clocks_go_by_their_own(database_url: str) -> None:
 
 def test_every_table_with_a_retention_is_looked_after(database_url: str) -> None:
     with_days = {str(table) for table in contracts() if contract_of(table).retention.days is not None}
-    assert with_days == {str(table) for table in (*forgettable_tables(), *DAILY_TABLES)}
-    assert set(DAILY_TABLES) == {market_snapshots, market_chart_points, minute_close}
+    # Trades go hour by hour with their collector (test_trade_feed).
+    assert with_days == {str(table) for table in (*forgettable_tables(), *DAILY_TABLES, price_ticks)}
+    assert set(DAILY_TABLES) == {market_snapshots, market_chart_points, minute_close, velocity, close_quality}
     assert set(forget_expired(database_url, load_settings(), now=NOW)) == {str(t) for t in forgettable_tables()}
     assert {kept_days(table, load_settings()) for table in forgettable_tables()} == {7, 90, 400}

@@ -14,13 +14,13 @@ from cryptoflow.contracts import contract_of, contracts
 from cryptoflow.contracts.closes import daily_close, market_snapshots, minute_close
 from cryptoflow.ops.partitions import look_at_partitions
 from cryptoflow.runtime.home import Endpoints
-from cryptoflow.warehouse.ahead import make_partitions_ahead, missing_tomorrow
+from cryptoflow.warehouse.ahead import PERIODS_AHEAD, make_partitions_ahead, missing_tomorrow
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow_tests.closes_model import rows, sample, store
 
 NOW = datetime(2026, 12, 30, 23, 59, 40, tzinfo=UTC)
-PARTITIONED = [table for table in contracts() if contract_of(table).partition]
+PARTITIONED = [table for table in contracts() if contract_of(table).partition in PERIODS_AHEAD]
 
 
 def bounds(database_url: str, table: str) -> list[str]:

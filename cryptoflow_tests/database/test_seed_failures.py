@@ -19,7 +19,10 @@ from cryptoflow.settings import load_settings
 from cryptoflow.warehouse.ahead import make_partitions_ahead
 from cryptoflow.warehouse.forgetting import forget_expired
 from cryptoflow.warehouse.partitions import period_start
+from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.retention import retain
+from cryptoflow.warehouse.ticks import Tick, store_ticks
+from cryptoflow_tests import candles_model
 from cryptoflow_tests.closes_model import FACTS, FOLLOWING, rows, sample, store
 
 NOW = datetime(2026, 11, 20, 12, 0, 10, tzinfo=UTC)
@@ -49,8 +52,23 @@ def test_dropping_old_partitions_drops_every_one(database_url: str, tmp_path: Pa
 
 def test_making_a_partition_fails_and_the_first_row_finds_none(database_url: str) -> None:
     """Nobody has made a partition for the year 2031, nor for 2013."""
+    pair = candles_model.symbol_id(database_url)
     for at in (datetime(2031, 12, 31, 23, 59, tzinfo=UTC), datetime(2013, 4, 28, tzinfo=UTC)):
         assert store(database_url, sample(at, "1")).stored == 1
+        later = at + timedelta(days=1)
+        minute = candles_model.candle(at, symbol=pair)
+        assert candles_model.store(database_url, minute, fetched_at=later).stored == 1
+        tick = Tick(
+            symbol_id=pair,
+            trade_id=1,
+            traded_at=at,
+            price=Decimal(1),
+            quantity=Decimal(1),
+            is_buyer_maker=None,
+            fills=1,
+        )
+        with transaction(database_url) as connection:
+            assert store_ticks(connection, [tick]) == 1
     partitioned = [table for table in contracts() if contract_of(table).partition and table is not market_chart_points]
     for table in partitioned:
         made = {name for name in partitions(database_url) if name.startswith(f"{table}_y")}
@@ -66,7 +84,7 @@ def indexes(database_url: str) -> list[tuple[str, str, str]]:
     found = rows(
         database_url,
         "SELECT schemaname || '.' || tablename, indexname, indexdef FROM pg_indexes"
-        " WHERE schemaname IN ('raw', 'market', 'ops')",
+        " WHERE schemaname IN ('raw', 'market', 'candles', 'ops')",
     )
     return [(table, name, text) for table, name, text in found]
 

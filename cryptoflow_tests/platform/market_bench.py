@@ -61,7 +61,13 @@ class Bench:
         return load_settings(**given | changes)
 
     def tick(
-        self, *, slot: datetime | None = None, run_id: str | None = None, calls: Any = None, **changes: Any
+        self,
+        *,
+        slot: datetime | None = None,
+        run_id: str | None = None,
+        calls: Any = None,
+        request_seconds: float | None = None,
+        **changes: Any,
     ) -> SnapshotReport:
         """A tick that asks for the whole universe, or makes the given calls."""
         return collect_snapshots(
@@ -70,6 +76,7 @@ class Bench:
             database_url=self.database_url,
             redis_url=self.valkey_url,
             calls=calls,
+            request_seconds=request_seconds,
             run_id=run_id,
         )
 
@@ -93,7 +100,7 @@ class Bench:
             calls=planned.calls,
             collection_type=planned.kinds,
             idle=planned.idle,
-            request_seconds=5.0,
+            request_seconds=30.0,
         )
 
     def findings(self, **changes: Any) -> list[Finding]:

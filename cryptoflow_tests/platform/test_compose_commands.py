@@ -14,7 +14,7 @@ from cryptoflow.runtime.urls import parse_database_url, with_database
 from cryptoflow_tests.definitions.compose_file import settings_of_server
 from cryptoflow_tests.platform.compose_host import PASSWORDS, ComposeHost
 
-AFTER_CODE = ("webserver", "daemon", "worker")
+AFTER_CODE = ("webserver", "daemon", "worker", "collector")
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_the_file_as_a_whole_collects_the_catalog(host: ComposeHost, database: s
         return int(row[0]) if row else 0
 
     with contextlib.ExitStack() as running:
-        for name in ("simulator", "worker", "daemon", "webserver"):
+        for name in ("simulator", *AFTER_CODE):
             running.enter_context(host.started(name))
         collected = wait_until(lambda: assets() > 0, timeout_seconds=120)
         assert collected, host.last_words("worker") + host.last_words("daemon")

@@ -14,7 +14,7 @@ import pytest
 
 from cryptoflow.warehouse.pool import close_pools
 from cryptoflow_tests import stepping_writer
-from cryptoflow_tests.closes_model import FACTS, KEPT, held, rows
+from cryptoflow_tests.closes_model import FACTS, FOLLOWING, KEPT, empty, held, rows
 from cryptoflow_tests.database.recorded_market import Row, coin, fill, written
 from cryptoflow_tests.stepping_writer import SteppingWriter
 
@@ -48,16 +48,18 @@ def emptied(database_url: str, tmp_path: Path) -> Iterator[str]:
 
 
 def start_anew(database_url: str, folder: Path) -> None:
-    names = ", ".join((*FACTS, *KEPT, "ops.dirty_buckets", "ops.quarantine", "ops.slots", "ops.collection_status"))
+    empty(database_url)
     with psycopg.connect(database_url) as connection:
-        connection.execute(f"TRUNCATE {names}, market.assets, market.asset_aliases RESTART IDENTITY CASCADE")
+        connection.execute(
+            "TRUNCATE market.assets, market.asset_aliases, ops.collection_status RESTART IDENTITY CASCADE"
+        )
     fill(database_url, folder, *BEFORE, fetched_at=NIGHT + 2 * MINUTE)
 
 
 def state(database_url: str) -> dict[str, list[str]]:
     """Every row that follows from the batches: assets by name, for an id that was given in vain is not given again."""
     slugs = dict(rows(database_url, "SELECT asset_id, slug FROM market.assets"))
-    found = held(database_url, *FACTS, *KEPT, "ops.dirty_buckets")
+    found = held(database_url, *FACTS, *FOLLOWING, *KEPT, "ops.dirty_buckets")
     found["refused"] = [text for (text,) in rows(database_url, "SELECT row_text FROM ops.quarantine")]
     found["slots"] = [
         str(row) for row in rows(database_url, "SELECT provider, slot, state, assets_observed FROM ops.slots")

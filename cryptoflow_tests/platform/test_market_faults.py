@@ -75,7 +75,7 @@ CASES = [
     Case(fault="field_changes_type", state="feed_down", stored=0, says="price"),
     Case(fault="unit_jump_time"),
     Case(fault="unit_jump_value", says="unit_jump in the last tick", **JUMPED),
-    Case(fault="unit_jump_value", says="0.001", options={"amount": 0.001}, **JUMPED),
+    Case(fault="unit_jump_value", says="by a factor of 1/1000 at once", options={"amount": 0.001}, **JUMPED),
     Case(fault="nan_values", stored=None, rule="decodes", says="refused in the last tick"),
     Case(fault="negative_price", stored=None, rule="price_usd", says="price_usd 8"),
     Case(fault="zero_price", stored=None, rule="price_usd", says="price_usd 8"),
@@ -98,7 +98,7 @@ PAGED = ["missing_page", "repeated_page"]
 def test_every_fault_of_this_path_has_its_case(bench: Bench) -> None:
     for name, spec in FAULTS.items():
         bench.break_provider(name)
-        assert (name in {case.fault for case in CASES} | set(PAGED)) == (spec.kind != "stream")
+        assert (name in {case.fault for case in CASES} | set(PAGED)) == (spec.kind not in {"stream", "archive"})
 
 
 def said_of(bench: Bench, provider: str, **settings: Any) -> list[str]:
@@ -291,3 +291,26 @@ def test_both_down_is_an_error_that_the_next_tick_does_not_share(bench: Bench) -
     bench.world.faults.clear()
     bench.advance(60)
     assert bench.tick().errors == []
+
+
+def test_a_provider_that_hangs_does_not_hold_the_tick_however_often_it_may_be_tried(bench: Bench) -> None:
+    bench.tick()
+    bench.advance(60)
+    bench.break_provider("hang", "coingecko")
+    started = time.monotonic()
+    bench.tick(http_attempts=4, http_read_timeout_seconds=20, request_seconds=0.5)
+    assert time.monotonic() - started < 10, "four times twenty seconds, were it left to the attempts"
+    state, _, _, reason = bench.slots()["coingecko"]
+    assert (state, "no usable answer within 0.5 s, all attempts together" in reason) == ("feed_down", True)
+    assert bench.slots()["coinmarketcap"] == ("observed", bench.whole, 0, None)
+    assert bench.rows("SELECT count(*) FROM raw.fetches WHERE error = 'given up before its end'") == [(1,)]
+
+
+def test_ranks_beyond_the_end_of_the_list_are_no_trouble(bench: Bench) -> None:
+    bench.tick()
+    bench.advance(60)
+    bench.tick(calls=pages((201, 200)))
+    why = "The provider answered, and lists nothing in the ranks that were asked."
+    assert bench.slots()["coinmarketcap"] == ("confirmed_empty", 0, 0, why)
+    assert bench.rows("SELECT assets_expected FROM ops.slots WHERE slot = %s", bench.minute) == [(0,)]
+    assert [words for words in said_of(bench, "coinmarketcap") if "last tick" in words] == []

@@ -36,7 +36,6 @@ from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
 from cryptoflow.warehouse.history import FirstHistory
 from cryptoflow.warehouse.locks import dataset_lock
-from cryptoflow.warehouse.usage import PostgresLedger
 from cryptoflow_tests.closes_model import FACTS, POINTS, held, rows
 from cryptoflow_tests.running_platform import wait_for
 
@@ -297,7 +296,7 @@ def test_history_costs_no_more_than_its_part_of_the_reserve(missed: Bench) -> No
 
 
 def plan_of(bench: Bench, **changes: Any) -> ProviderPlan:
-    plan = current_plan(bench.settings(**changes), PostgresLedger(bench.database_url), now=bench.now)
+    plan = current_plan(bench.settings(**changes), bench.database_url, None, now=bench.now).plan
     return next(one for one in plan.providers if one.allowance.provider == "coingecko")
 
 

@@ -300,6 +300,7 @@ def test_every_provider_is_there(simulator: SimulatorServer, web: httpx.Client, 
     paths = {
         "binance": "/binance/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3",
         "binance_archive": "/binance_archive/data/spot/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2025-12-30.zip.CHECKSUM",
+        "coinbase": "/coinbase/products",
         "defillama": "/defillama/v2/chains",
         "llama_coins": "/llama_coins/prices/current/coingecko:bitcoin",
         "blockchain_info": "/blockchain_info/stats",
@@ -317,9 +318,8 @@ def test_every_provider_is_there(simulator: SimulatorServer, web: httpx.Client, 
         assert answer.status_code == 200, (name, answer.text)
     rpc = web.post("/solana", json={"jsonrpc": "2.0", "id": 1, "method": "getEpochInfo"})
     assert rpc.json()["id"] == 1
-    assert {*paths, "coingecko", "coinmarketcap", "binance_stream", "solana", "github"} == set(
-        control.state().providers
-    )
+    others = {"coingecko", "coinmarketcap", "binance_stream", "coinbase_stream", "solana", "github"}
+    assert {*paths, *others} == set(control.state().providers)
 
 
 def test_the_guide_lists_every_fault_provider_and_default_quota(control: SimulatorClient) -> None:

@@ -14,7 +14,7 @@ EMBEDDED = [
     for part, setting in (("postgres", "CRYPTOFLOW_DATABASE_URL"), ("valkey", "CRYPTOFLOW_REDIS_URL"))
     if not GIVEN[setting]
 ]
-CHILDREN = [*EMBEDDED, "simulator", "code-server", "webserver", "daemon", "worker-1"]
+CHILDREN = [*EMBEDDED, "simulator", "code-server", "webserver", "daemon", "worker-1", "collector"]
 HEALED_WITHIN_SECONDS = 30.0
 FIRST_ROWS_WITHIN_SECONDS = 120.0
 # Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.
@@ -88,6 +88,12 @@ def test_every_minute_is_closed_and_rolled_up_by_itself(platform: RunningPlatfor
     assert lost == [], "closes that no hour or month holds"
     slots = platform.rows("SELECT state, count(*) FROM ops.slots WHERE provider = 'coingecko' GROUP BY state")
     assert dict(slots).keys() == {"observed"}
+
+
+def test_the_plan_was_told_at_the_start(platform: RunningPlatform) -> None:
+    told = (platform.home / "logs" / "supervisor.log").read_text()
+    assert "The collection plan" in told
+    assert "coingecko: ranks 1-100 are asked every" in told
 
 
 def test_daemons_schedules_and_sensors_are_on(platform: RunningPlatform) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cryptoflow.refine.quota_calls import PlannedCall, due, lay_out
 from cryptoflow.refine.quota_changes import changes, mark_of
 from cryptoflow.refine.quota_model import Allowance, ProviderPlan, Unit
-from cryptoflow.refine.quota_plan import plan_quota, slowed, spent
+from cryptoflow.refine.quota_plan import LADDER, cadences_of, plan_quota, slowed, spent
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 FACTORS = st.decimals(min_value=Decimal("0.1"), max_value=1, places=2)
@@ -250,3 +250,17 @@ def test_due_calls_are_those_of_the_minute(offset: int) -> None:
     for call in now:
         assert call in due(calls, minute + timedelta(minutes=call.cadence_minutes, seconds=59))
         assert call not in due(calls, minute + timedelta(minutes=1))
+
+
+@UNHURRIED
+@given(allowances(), UNIVERSES, st.sampled_from(LADDER))
+def test_a_plan_that_follows_another_is_within_the_budgets_and_never_faster_than_without_it(
+    allowance: Allowance, universe_size: int, stood: tuple[int | None, ...]
+) -> None:
+    alone = planned(allowance, universe_size=universe_size)
+    standing = {allowance.provider: tuple(pace for pace, tier in zip(stood, alone.tiers, strict=True) if tier.assets)}
+    after = plan_quota([allowance], universe_size=universe_size, now=START, standing=standing).providers[0]
+    assert after.rung >= alone.rung
+    assert after.spendable_units is None or after.planned_units <= after.spendable_units
+    again = {allowance.provider: cadences_of(after.tiers)}
+    assert plan_quota([allowance], universe_size=universe_size, now=START, standing=again).providers[0] == after

@@ -80,10 +80,14 @@ def test_a_sound_answer_has_nothing_to_tell() -> None:
     assert judged(batch(), before={}) == Judgement(refused={}, findings=())
 
 
-@pytest.mark.parametrize("factor", [1000, "0.001", 50, "0.02", 100_000_000])
-def test_most_prices_by_one_factor_are_another_unit(factor: object) -> None:
+@pytest.mark.parametrize(
+    ("factor", "shown"),
+    [(1000, "1000"), ("1003.7", "1000"), ("0.0009996", "1/1000"), (50, "50"), ("0.02", "1/50"), (10**8, "100000000")],
+)
+def test_most_prices_by_one_factor_are_another_unit(factor: object, shown: str) -> None:
     judgement = judged(times(batch(), factor))
     assert list(judgement.refused) == [b"one"]
+    assert f"by a factor of {shown} at once" in judgement.refused[b"one"]
     assert natures(judgement) == ["unit_jump"]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 
-from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start, expected_samples
+from cryptoflow.cadence import CADENCES, CANDLE_INTERVALS, Grain, bucket_end, bucket_start, expected_samples
 
 INSTANT = datetime(2026, 2, 27, 23, 59, 59, 999_999, tzinfo=UTC)  # a Friday
 
@@ -89,3 +90,25 @@ def test_every_grain_has_its_row_and_is_built_from_a_finer_one() -> None:
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_candle_intervals_are_built_from_one_another_and_tile_their_coarser_ones() -> None:
+    names = list(CANDLE_INTERVALS)
+    assert [row.built_from for row in CANDLE_INTERVALS.values()] == [None, *names[:-1]]
+    for finer, coarser in pairwise(CANDLE_INTERVALS.values()):
+        assert coarser.minutes % finer.minutes == 0
+
+
+@pytest.mark.parametrize(
+    ("interval", "start"),
+    [
+        ("1m", "2026-03-04T13:47"),
+        ("5m", "2026-03-04T13:45"),
+        ("4h", "2026-03-04T12:00"),
+        ("1d", "2026-03-04T00:00"),
+        ("1w", "2026-03-02T00:00"),
+    ],
+)
+def test_a_candle_opens_at_the_start_of_its_bucket(interval: str, start: str) -> None:
+    moment = datetime(2026, 3, 4, 14, 47, 31, tzinfo=timezone(timedelta(hours=1)))
+    assert CANDLE_INTERVALS[interval].start(moment) == datetime.fromisoformat(f"{start}:00+00:00")

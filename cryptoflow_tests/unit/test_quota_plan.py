@@ -237,3 +237,24 @@ def test_calls_of_a_slot_longer_than_a_minute_keep_a_distance() -> None:
     assert sum(counts) == 72 + 3 * 12 + 36
     assert max(counts) == 1
     assert {n % 10 for n, count in enumerate(counts) if count} == {0, 2}
+
+
+def test_a_standing_plan_is_left_for_a_faster_one_only_when_that_leaves_something_over() -> None:
+    fast = planned(KEYLESS)
+    tight = replace(KEYLESS, units_per_period=-(-fast.planned_units * 10 // 9))
+    assert planned(tight).rung == fast.rung
+    # Ranks 101-250 are on the page of the first hundred.
+    stays, slow = (10, 10, 60, 720), (10, 10, 60, 1_440)
+    assert cadences(fast) == [*stays]
+
+    def follows(allowance: Allowance, standing: tuple[int | None, ...]) -> int:
+        plans = plan_quota([allowance], universe_size=10_000, now=START, standing={"coingecko": standing})
+        return plans.providers[0].rung
+
+    assert follows(tight, slow) == fast.rung + 1, "it fits by a hair, so what stands stays"
+    assert follows(tight, stays) == fast.rung, "what stands and fits stays"
+    roomy = replace(tight, units_per_period=tight.units_per_period * 106 // 100)  # type: ignore[operator]
+    assert follows(roomy, slow) == fast.rung
+    poor = replace(tight, units_per_period=tight.units_per_period // 2)  # type: ignore[operator]
+    assert follows(poor, stays) == planned(poor).rung, "what no longer fits is left at once"
+    assert follows(tight, (3, 7)) == fast.rung, "a plan of other tiers is none that stands"

@@ -48,7 +48,7 @@ def parts(members: list[Member]) -> dict[str, Part]:
 
 def test_external_servers_leave_only_dagster_and_its_workers() -> None:
     assert names(platform_members(plan(workers=2))) == [
-        "schema", "code-server", "webserver", "daemon", "worker-1", "worker-2",
+        "schema", "code-server", "webserver", "daemon", "worker-1", "worker-2", "collector",
     ]  # fmt: skip
 
 

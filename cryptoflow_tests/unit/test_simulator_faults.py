@@ -100,7 +100,7 @@ def test_impossible_numbers_are_refused(rate: float, for_seconds: float | None, 
 
 def test_every_fault_has_one_line_that_ends_like_a_sentence() -> None:
     lines = dict(describe_faults())
-    assert len(lines) == len(FAULTS) == 23
+    assert len(lines) == len(FAULTS) == 26
     for text in lines.values():
         assert "\n" not in text
         assert text.endswith((".", "default 2.", "default 0.", "default 300.", "default 1000."))

@@ -50,9 +50,18 @@ def test_who_can_be_asked_with_the_keys_at_hand() -> None:
     def names(**given: object) -> list[str]:
         return [record.name for record in askable(load_settings(**given))]
 
-    assert names() == ["coingecko"]
-    assert names(coinmarketcap_api_key=KEY) == ["coingecko", "coinmarketcap"]
-    assert names(simulator_url="http://127.0.0.1:8900") == ["coingecko", "coinmarketcap"]
+    keyless = ["binance", "binance_archive", "coinbase"]
+    assert names() == ["coingecko", *keyless]
+    assert names(coinmarketcap_api_key=KEY) == ["coingecko", "coinmarketcap", *keyless]
+    assert names(simulator_url="http://127.0.0.1:8900") == ["coingecko", "coinmarketcap", *keyless]
+
+
+def test_streams_are_spoken_to_where_their_exchange_is() -> None:
+    assert provider("binance").stream_url == "wss://data-stream.binance.vision"
+    assert provider("coinbase").stream_url == "wss://ws-feed.exchange.coinbase.com"
+    local = provider("binance", simulator_url="http://127.0.0.1:8900/")
+    assert local.stream_url == "ws://127.0.0.1:8900/binance_stream"
+    assert provider("coingecko").stream_url is None
 
 
 @pytest.mark.parametrize("question", ["key_info", "cryptocurrency_map", "listings_latest"])

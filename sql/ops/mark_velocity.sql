@@ -1,6 +1,6 @@
 -- Purpose: mark the hours whose velocity follows from minutes that changed: a day on, for the windows, the trend and
 -- what holds over the hour; and the same hour of the six days after, for the week.
--- Parameters: grain, buckets (timestamptz[]), assets (int[]), newest (the newest minute of all).
+-- Parameters: grain, buckets (timestamptz[]), assets (int[]), starts, ends (the first and the last hour that may follow).
 -- Reads: market.hourly_close. Writes: ops.dirty_buckets.
 -- Idempotent: a mark that is there stays.
 INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
@@ -23,6 +23,7 @@ INNER JOIN market.hourly_close AS hours
     ON
         changed.asset_id = hours.asset_id
         AND reached.hour = hours.bucket
-WHERE reached.hour <= %(newest)s
+-- Known before it is run, so that no hours but these are planned for.
+WHERE hours.bucket >= %(starts)s AND hours.bucket <= %(ends)s
 ORDER BY hours.bucket, hours.asset_id
 ON CONFLICT DO NOTHING;

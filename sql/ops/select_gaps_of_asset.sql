@@ -81,5 +81,5 @@ SELECT
 FROM told
 WHERE
     state <> 'observed'
-    AND (%(planned)s OR state <> 'not_due')
+    AND (%(planned)s OR state NOT IN ('not_due', 'confirmed_empty'))
 ORDER BY provider, slot;

@@ -18,7 +18,7 @@ newest AS (
             WHERE
                 due.dataset = %(dataset)s
                 AND due.provider = providers.provider
-                AND due.state <> 'not_due'
+                AND due.state NOT IN ('not_due', 'confirmed_empty')
         ) AS due_slot,
         (
             SELECT max(seen.slot)

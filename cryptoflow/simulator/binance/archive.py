@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
+    from cryptoflow.simulator.faults import Fault
     from cryptoflow.simulator.market.model import Market
     from cryptoflow.simulator.market.pairs import SimPair
     from cryptoflow.simulator.world import World
 
 PROVIDER = "binance_archive"
 RESTATED = "restated_history"
+CLOSE_TIME = 6
+CHECKSUM, COLUMNS, CUT = "archive_checksum", "archive_columns", "archive_cut"
 ARCHIVED_MONTH = "1mo"
 FIRST_MICROSECOND_DAY = date(2025, 1, 1)
 PUBLISHED_AFTER = timedelta(hours=2)
@@ -188,6 +191,28 @@ class Archive:
         return zip_bytes(file, text) if text else None
 
 
+def damaged(content: bytes, file: ArchiveFile, faults: Iterable[Fault]) -> bytes:
+    """The zip as the faults leave it."""
+    for fault in faults:
+        if fault.name == CUT:
+            content = content[: len(content) // 2]
+        elif fault.name == COLUMNS:
+            with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+                text = bundle.read(f"{file.stem}.csv").decode()
+            content = zip_bytes(file, "".join(f"{_without_close_time(line)}\n" for line in text.splitlines()))
+    return content
+
+
+def _without_close_time(line: str) -> str:
+    columns = line.split(",")
+    return ",".join(columns[:CLOSE_TIME] + columns[CLOSE_TIME + 1 :])
+
+
+def _faults_of(world: World, file: ArchiveFile) -> list[Fault]:
+    """The faults in force that mean this file: `field` is a part of its name."""
+    return [fault for fault in world.faults.active(PROVIDER) if fault.field is None or fault.field in file.stem]
+
+
 def _not_there(path: str) -> SimResponse:
     return SimResponse(
         text='<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code>'
@@ -211,12 +236,15 @@ def routes(world: World) -> list[BaseRoute]:
         if named is None:
             return _not_there(f"data/{path}")
         file, wants_checksum = named
-        restated = any(fault.name == RESTATED for fault in world.faults.active(PROVIDER))
+        faults = _faults_of(world, file)
+        restated = any(fault.name == RESTATED for fault in faults)
         content = await run_in_threadpool(archive.content, file, at_us=now_us(world), restated=restated)
         if content is None:
             return _not_there(f"data/{path}")
+        content = damaged(content, file, faults)
         if wants_checksum:
-            return SimResponse(text=checksum_text(file, content), media_type="text/plain")
+            wrong = any(fault.name == CHECKSUM for fault in faults)
+            return SimResponse(text=checksum_text(file, content + b"." * wrong), media_type="text/plain")
         return SimResponse(text=content, media_type="application/zip")
 
     return [endpoint("/data/{path:path}", download)]

@@ -29,7 +29,7 @@ from cryptoflow.simulator.binance.rows import agg_trade_rows, kline_rows, price_
 from cryptoflow.simulator.binance.symbols import RATE_LIMITS, describe_pair
 from cryptoflow.simulator.binance.tickers import day_ticker, full_row, mini_row
 from cryptoflow.simulator.binance.venue import Venue, now_us, venue_of
-from cryptoflow.simulator.market.trades import MICROS, Orders, Trades, fill, first_trade_id
+from cryptoflow.simulator.market.trades import MICROS, Orders, fill, order_of_trade
 from cryptoflow.simulator.responses import Handler, Shape, SimResponse, endpoint
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def recent_trades(request: Request, world: World) -> SimResponse:
     pair = wanted_pair(query, venue, now / MICROS)
     limit, unit = row_limit(query), unit_us(request)
     trades = fill(venue.tape.latest(pair, limit=limit, until_us=now))
-    return SimResponse(body=trade_rows(pair, _last(trades, limit), unit_us=unit), shape=TRADES_SHAPE)
+    return SimResponse(body=trade_rows(pair, trades.last(limit), unit_us=unit), shape=TRADES_SHAPE)
 
 
 def historical_trades(request: Request, world: World) -> SimResponse:
@@ -146,33 +146,10 @@ def historical_trades(request: Request, world: World) -> SimResponse:
     from_id, limit, unit = whole_number(query, "fromId"), row_limit(query), unit_us(request)
     if from_id is None:
         return recent_trades(request, world)
-    order_id = _order_of_trade(from_id)
+    order_id = order_of_trade(from_id)
     trades = fill(venue.tape.from_order(pair, order_id, limit=limit + 1, until_us=now))
     skipped = max(0, from_id - trades.first_id)
-    return SimResponse(body=trade_rows(pair, _part(trades, skipped, skipped + limit), unit_us=unit), shape=TRADES_SHAPE)
-
-
-def _order_of_trade(trade_id: int) -> int:
-    """The number of the order that a trade belongs to, by bisection: trades are at most three times as many."""
-    low, high = trade_id // 3, trade_id + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if first_trade_id(middle) <= trade_id else (low, middle)
-    return low
-
-
-def _part(trades: Trades, start: int, stop: int) -> Trades:
-    return Trades(
-        first_id=trades.first_id + start,
-        time_us=trades.time_us[start:stop],
-        price_ticks=trades.price_ticks[start:stop],
-        quantity_steps=trades.quantity_steps[start:stop],
-        buyer_is_maker=trades.buyer_is_maker[start:stop],
-    )
-
-
-def _last(trades: Trades, limit: int) -> Trades:
-    return _part(trades, max(0, len(trades) - limit), len(trades))
+    return SimResponse(body=trade_rows(pair, trades.part(skipped, skipped + limit), unit_us=unit), shape=TRADES_SHAPE)
 
 
 def ticker_day(request: Request, world: World) -> SimResponse:

@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from cryptoflow.simulator.binance.feed import Stream, StreamMessage, messages_between, parse_stream
 from cryptoflow.simulator.binance.venue import now_us, venue_of
+from cryptoflow.simulator.disturbance import Disturbance, Dropped
 from cryptoflow.simulator.market.trades import DAY_US, MINUTE_US
 from cryptoflow.simulator.responses import encode_json
 
@@ -41,10 +42,6 @@ _GOING_AWAY = 1001
 _POLICY_VIOLATION = 1008
 
 
-class Dropped(Exception):
-    """The connection was cut by a fault."""
-
-
 class StreamConnection:
     """One connection."""
 
@@ -56,7 +53,7 @@ class StreamConnection:
         self._streams: dict[str, Stream] = {s.name: s for name in names if (s := parse_stream(name)) is not None}
         self._sending = asyncio.Lock()
         self._commands: deque[float] = deque(maxlen=MAX_COMMANDS_PER_SECOND + 1)
-        self._held: StreamMessage | None = None
+        self._disturbance: Disturbance[StreamMessage] = Disturbance(world.faults, provider=PROVIDER)
 
     async def run(self) -> None:
         """Serve until the client goes, the life is over, or a fault cuts it."""
@@ -107,23 +104,8 @@ class StreamConnection:
             unit_us=self._unit_us,
         )
         for message in batch:
-            await self._send_disturbed(message)
-
-    async def _send_disturbed(self, message: StreamMessage) -> None:
-        faults = self._world.faults
-        if faults.strike("ws_drop", PROVIDER) is not None:
-            # An application that ends without a close message leaves the server to end the connection the same way.
-            raise Dropped
-        if self._held is None and faults.strike("ws_out_of_order", PROVIDER) is not None:
-            # It comes after the one that follows it.
-            self._held = message
-            return
-        await self._send_message(message)
-        if faults.strike("ws_duplicates", PROVIDER) is not None:
-            await self._send_message(message)
-        if self._held is not None:
-            held, self._held = self._held, None
-            await self._send_message(held)
+            for one in self._disturbance.of(message):
+                await self._send_message(one)
 
     async def _send_message(self, message: StreamMessage) -> None:
         if message.stream not in self._streams:

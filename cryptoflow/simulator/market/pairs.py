@@ -21,6 +21,7 @@ from cryptoflow.simulator.market.noise import stable_key, uniform
 from cryptoflow.simulator.market.universe import instant
 
 BINANCE = "binance"
+COINBASE = "coinbase"
 MINUTES_PER_DAY = 1440
 DAY_SECONDS = 86_400
 VENUE_OPENED_AT = instant("2017-08-17T04:00:00")
@@ -44,7 +45,8 @@ _VENUE_HALTS = {
         ("2023-03-24T11:36:00", "2023-03-24T12:40:00", "2023-03-24T14:00:00"),
         ("2025-02-11T06:10:00", "2025-02-11T06:31:00", "2025-02-11T07:05:00"),
         ("2026-07-16T02:03:00", "2026-07-16T02:25:00", "2026-07-16T03:10:00"),
-    )
+    ),
+    COINBASE: (("2025-02-11T06:20:00", "2025-02-11T06:20:00", "2025-02-11T06:55:00"),),
 }
 _HALT_YEARS = range(2023, 2028)
 

@@ -61,6 +61,15 @@ def first_trade_id(order_id: int) -> int:
     return int(first_trade_ids(np.array([order_id], dtype=np.int64))[0])
 
 
+def order_of_trade(trade_id: int) -> int:
+    """The number of the order that a trade belongs to, by bisection: trades are at most three times as many."""
+    low, high = trade_id // 3, trade_id + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if first_trade_id(middle) <= trade_id else (low, middle)
+    return low
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
     """Consecutive orders of one pair in time order: arrays of equal length; numbers run from `first_id`."""
@@ -107,6 +116,20 @@ class Trades:
 
     def __len__(self) -> int:
         return len(self.time_us)
+
+    def part(self, start: int, stop: int) -> Trades:
+        """The trades at these positions."""
+        return Trades(
+            first_id=self.first_id + start,
+            time_us=self.time_us[start:stop],
+            price_ticks=self.price_ticks[start:stop],
+            quantity_steps=self.quantity_steps[start:stop],
+            buyer_is_maker=self.buyer_is_maker[start:stop],
+        )
+
+    def last(self, limit: int) -> Trades:
+        """The last `limit` of them."""
+        return self.part(max(0, len(self) - limit), len(self))
 
 
 def fill(orders: Orders) -> Trades:

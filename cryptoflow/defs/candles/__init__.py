@@ -1,0 +1,1 @@
+"""Assets of the candles domain: exchange symbols, minutes, larger candles, history, live trades."""

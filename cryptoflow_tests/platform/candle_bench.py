@@ -1,0 +1,182 @@
+"""What the tests of candles and trades share: a simulated world, a warehouse, and the truth to compare with.
+
+The world's clock begins before a halt of both exchanges, on a day whose archive has microseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from cryptoflow.collect.symbols import collect_symbols
+from cryptoflow.settings import Settings, load_settings
+from cryptoflow.simulator.binance.venue import venue_of as binance_venue
+from cryptoflow.simulator.clock import SimClock
+from cryptoflow.simulator.coinbase.venue import FIRST_TRADE_ID
+from cryptoflow.simulator.coinbase.venue import venue_of as coinbase_venue
+from cryptoflow.simulator.faults import FaultBoard
+from cryptoflow.simulator.limits import LimitBook
+from cryptoflow.simulator.market.candles import CandleBook, exact_text
+from cryptoflow.simulator.market.model import Market
+from cryptoflow.simulator.market.pairs import SimPair
+from cryptoflow.simulator.market.trades import MICROS, Tape, fill, fills_of
+from cryptoflow.simulator.market.universe import instant
+from cryptoflow.simulator.server import SimulatorServer
+from cryptoflow.simulator.world import World
+
+START = instant("2025-02-11T05:58:30")
+MINUTE = timedelta(minutes=1)
+# Of each exchange a liquid pair and two thin ones.
+FOLLOWED = ("binance:BTCUSDT", "binance:SUSHIBTC", "binance:ETHBTC", "coinbase:BTC-USD", "coinbase:SUSHI-USD")
+
+
+def new_world(market: Market, *, at: float = START) -> World:
+    """A world whose time stands still until a test moves it; the quotas of connections are out of the way."""
+    clock = SimClock(now=at)
+    clock.set(freeze=True)
+    world = World(market=market, clock=clock, faults=FaultBoard(seed=1), limits=LimitBook())
+    for provider, window in (("coinbase", "second"), ("coinbase_stream", "second"), ("binance_stream", "five_minutes")):
+        world.limits.set_quota(provider=provider, plan="ip", window=window, quota=None)
+    return world
+
+
+class CandleBench:
+    """A simulated world, a warehouse, and what must be found in it."""
+
+    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
+        self.server = server
+        self.world = server.world
+        self.database_url = database_url
+        self.valkey_url = valkey_url
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.clock.now(), UTC)
+
+    def settings(self, **changes: Any) -> Settings:
+        given: dict[str, Any] = {
+            "simulator_url": self.server.url,
+            "http_attempts": 2,
+            "http_read_timeout_seconds": 5,
+            "candle_top": 0,
+            "candle_symbols": ",".join(FOLLOWED),
+            "coinbase_calls_per_second": 1_000,
+            "binance_weight_per_minute": 1_000_000,
+        }
+        return load_settings(**given | changes)
+
+    def sync_symbols(self, **changes: Any) -> None:
+        collect_symbols(self.settings(**changes), database_url=self.database_url, redis_url=self.valkey_url)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def symbol_id(self, exchange: str, symbol: str) -> int:
+        query = "SELECT symbol_id FROM candles.symbols WHERE exchange = %s AND symbol = %s"
+        return int(self.rows(query, exchange, symbol)[0][0])
+
+    def advance(self, delta: timedelta) -> None:
+        self.world.clock.set(now=self.world.clock.now() + delta.total_seconds())
+
+    # The truth --------------------------------------------------------------------------------------------------
+
+    def venue(self, exchange: str, symbol: str) -> tuple[Tape, CandleBook, SimPair]:
+        if exchange == "binance":
+            venue = binance_venue(self.world.market)
+            return venue.tape, venue.book, venue.tape.pairs[symbol]
+        other = coinbase_venue(self.world.market)
+        return other.tape, other.book, other.products[symbol]
+
+    def true_trades(self, exchange: str, symbol: str, start: datetime, end: datetime) -> dict[int, tuple[Any, ...]]:
+        """Time, price, quantity, whether the buyer waited, and fills by number, of [start, end)."""
+        tape, _, pair = self.venue(exchange, symbol)
+        orders = tape.between(pair, micros(start), micros(end))
+        trades: Any = orders if exchange == "binance" else fill(orders)
+        # Binance tells milliseconds, Coinbase microseconds.
+        unit, first = (1_000, 0) if exchange == "binance" else (1, FIRST_TRADE_ID)
+        fills = fills_of(orders.ids).tolist() if exchange == "binance" else [1] * len(trades)
+        return {
+            trades.first_id + first + place: (
+                datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us // unit * unit),
+                Decimal(exact_text(ticks, pair.tick_decimals)),
+                Decimal(exact_text(steps, pair.step_decimals)),
+                waited,
+                count,
+            )
+            for place, (time_us, ticks, steps, waited, count) in enumerate(
+                zip(
+                    trades.time_us.tolist(),
+                    trades.price_ticks.tolist(),
+                    trades.quantity_steps.tolist(),
+                    trades.buyer_is_maker.tolist(),
+                    fills,
+                    strict=True,
+                )
+            )
+        }
+
+    def true_minutes(
+        self, exchange: str, symbol: str, start: datetime, end: datetime, *, interval: str = "1m"
+    ) -> dict[datetime, tuple[Any, ...]]:
+        """Open, high, low, close, volume, quote volume, trades, taker volumes by start, as the exchange has them."""
+        _, book, pair = self.venue(exchange, symbol)
+        found = book.candles(
+            pair, interval, start_us=micros(start), end_us=micros(end), now_us=micros(end) + 40 * 86_400 * MICROS
+        )
+        if exchange == "coinbase":
+            found = found.rows(found.trades > 0)
+
+        def number(value: Any, decimals: int) -> Decimal:
+            return Decimal(exact_text(int(value), decimals))
+
+        price, base = pair.tick_decimals, pair.step_decimals
+        return {
+            datetime.fromtimestamp(int(found.start_us[i]) // MICROS, UTC): (
+                number(found.open[i], price),
+                number(found.high[i], price),
+                number(found.low[i], price),
+                number(found.close[i], price),
+                number(found.volume[i], base),
+                number(found.quote_volume[i], price + base),
+                int(found.trades[i]),
+                number(found.taker_volume[i], base),
+                number(found.taker_quote_volume[i], price + base),
+            )
+            for i in range(len(found))
+        }
+
+    # What is there ----------------------------------------------------------------------------------------------
+
+    def stored_trades(self, exchange: str, symbol: str) -> dict[int, tuple[Any, ...]]:
+        query = (
+            "SELECT trade_id, traded_at, price, quantity, is_buyer_maker, fills FROM candles.price_ticks"
+            " WHERE symbol_id = %s"
+        )
+        found = self.rows(query, self.symbol_id(exchange, symbol))
+        assert len(found) == len({row[0] for row in found}), "a trade is there twice"
+        return {row[0]: row[1:] for row in found}
+
+    def stored_minutes(self, exchange: str, symbol: str, *, finals: bool) -> dict[datetime, tuple[Any, ...]]:
+        query = (
+            "SELECT open_time, open, high, low, close, volume, quote_volume, trade_count, taker_base_volume,"
+            " taker_quote_volume FROM candles.minute_candles WHERE symbol_id = %s AND is_final = %s"
+        )
+        return {row[0]: row[1:] for row in self.rows(query, self.symbol_id(exchange, symbol), finals)}
+
+
+def micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def wait_until(is_so: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:
+    """Look again and again until it is so, within the patience of a test."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"it never came to be: {what}"
+        time.sleep(0.05)
