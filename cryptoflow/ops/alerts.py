@@ -2,7 +2,7 @@
 
 A sink that does not take its news is told again in the next round; the others are not. State is written before anything
 is sent, so a process that dies in between repeats a message at worst.
-What does not belong here: when to tell (alerting), how to send (alert_sinks), when a round is due (defs).
+What does not belong here: looking (doctor), when to tell (alerting), how to send (alert_sinks), when it is due (defs).
 """
 
 from __future__ import annotations
@@ -10,16 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from cryptoflow.ops.alert_sinks import Sink, SinkFailed
 from cryptoflow.ops.alerting import Alert, Severity, after_look, headline, message, news_for, told
-from cryptoflow.ops.doctor import examine
-from cryptoflow.ops.event_log import look_at_event_log
-from cryptoflow.ops.finding import Finding, looking_at
-from cryptoflow.ops.quality_findings import look_at_quality
-from cryptoflow.settings import Settings
+from cryptoflow.ops.finding import Finding
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.storable import storable_json
@@ -77,19 +73,6 @@ def go_round(
         with transaction(database_url) as connection:
             _keep(connection, alerts)
     return Round(alerts=alerts, messages=messages, failures=failures)
-
-
-def look_at_everything(
-    settings: Settings, *, database_url: str, dagster_database_url: str, now: datetime
-) -> list[Finding]:
-    """What the doctor finds, what expectations found, and how Dagster's own record is."""
-    findings = examine(settings)
-    with looking_at("quality", findings):
-        findings += look_at_quality(database_url)
-    with looking_at("event log", findings):
-        keep = timedelta(days=settings.run_retention_days)
-        findings += look_at_event_log(dagster_database_url, keep=keep, now=now)
-    return findings
 
 
 def recent_alerts(database_url: str) -> list[Alert]:

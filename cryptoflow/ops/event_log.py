@@ -5,11 +5,13 @@ What does not belong here: pruning (dagster_pruning).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from cryptoflow.ops.finding import Finding, ok, warning
+from cryptoflow.ops.rows import rows_in
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.statements import statement
 
@@ -18,6 +20,7 @@ MOST_BYTES: Final = 5 * 1024**3
 # Pruning runs every hour; runs that are this much over their time were left by many rounds of it.
 LATE: Final = timedelta(days=2)
 _GIBIBYTE: Final = 1024**3
+_SETTING: Final = "CRYPTOFLOW_DAGSTER_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,19 @@ def measure_event_log(dagster_database_url: str) -> EventLog:
     with transaction(dagster_database_url) as connection:
         row = connection.execute(statement("dagster/select_event_log_size")).fetchone()
     assert row is not None
-    return EventLog(**dict(zip(EventLog.__dataclass_fields__, row, strict=True)))
+    return _event_log(row)
 
 
 def look_at_event_log(dagster_database_url: str, *, keep: timedelta, now: datetime) -> list[Finding]:
-    """What the doctor says of it."""
-    return [judge_event_log(measure_event_log(dagster_database_url), keep=keep, now=now)]
+    """What the doctor says of it; a database in which Dagster has not made its tables yet has nothing to prune."""
+    found = rows_in(dagster_database_url, "dagster/select_event_log_size", setting=_SETTING)
+    return [judge_event_log(_event_log(row), keep=keep, now=now) for row in found] or [
+        ok("event log", "Dagster has recorded nothing yet")
+    ]
+
+
+def _event_log(row: Sequence[Any]) -> EventLog:
+    return EventLog(**dict(zip(EventLog.__dataclass_fields__, row, strict=True)))
 
 
 def judge_event_log(found: EventLog, *, keep: timedelta, now: datetime) -> Finding:

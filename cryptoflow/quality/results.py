@@ -71,7 +71,12 @@ def newest_results(database_url: str, *, dataset: str | None = None, failed: boo
         rows = connection.execute(
             statement("ops/select_quality_results"), {"dataset": dataset, "failed": failed}
         ).fetchall()
-    return [Result(**dict(zip(Result.__dataclass_fields__, row, strict=True))) for row in rows]
+    return [result_of(row) for row in rows]
+
+
+def result_of(row: Sequence[Any]) -> Result:
+    """A row of the statement ops/select_quality_results."""
+    return Result(**dict(zip(Result.__dataclass_fields__, row, strict=True)))
 
 
 def exact(row: Mapping[str, Any]) -> dict[str, object]:

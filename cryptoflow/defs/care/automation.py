@@ -118,15 +118,15 @@ platform_health_schedule = dg.ScheduleDefinition(
 def alerts_every_minute(warehouse: WarehouseResource) -> dg.SkipReason:
     """A sensor and no job: when no worker takes runs, that is what must be told. It launches nothing."""
     from cryptoflow.ops.alert_sinks import sinks_of
-    from cryptoflow.ops.alerts import go_round, look_at_everything
+    from cryptoflow.ops.alerts import go_round
+    from cryptoflow.ops.doctor import examine
 
-    settings, now = warehouse.settings(), datetime.now(UTC)
-    database_url, dagster_url = warehouse.database_url, warehouse.dagster_database_url
+    settings = warehouse.settings()
     done = go_round(
-        database_url,
-        lambda: look_at_everything(settings, database_url=database_url, dagster_database_url=dagster_url, now=now),
+        warehouse.database_url,
+        lambda: examine(settings),
         sinks_of(settings),
-        now=now,
+        now=datetime.now(UTC),
         after=settings.alert_after,
         level=settings.alert_level,
     )
