@@ -2,7 +2,7 @@
 
 The buckets are folded here in another way than the writer folds them, so that one mistake cannot hide in both. Buckets
 that are marked to be built anew are left out: they are known to be behind.
-What does not belong here: building buckets (warehouse).
+What does not belong here: building buckets (warehouse), what follows from closes (following), candles.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
-from cryptoflow.contracts.closes import CLOSES, market_snapshots
+from cryptoflow.contracts.closes import CLOSES, market_chart_points, market_snapshots
 from cryptoflow.quality.rules import NoRow
 
 # How many closed buckets are recomputed each time: the newest, in which something may still have gone wrong.
@@ -103,12 +103,13 @@ def minutes_have_samples() -> NoRow:
         check="reconciles",
         blocks=True,
         what="In the newest closed hour each minute's close lies between the last samples of its providers and counts"
-        " them, and no sampled minute is without one.",
+        " them, and no sampled minute is without one. A point of a chart is a sample where its provider has no other.",
         cure="`cryptoflow explain minute_close` shows the samples of a close; a correction rebuilds it.",
         query=_SAMPLED.format(
             ends=sql.SQL("date_trunc('hour', %(ends)s - INTERVAL {}, 'UTC')").format(sql.Literal(GRACE)),
             closes=sql.Identifier(str(CLOSES[Grain.MINUTE].schema), CLOSES[Grain.MINUTE].name),
             samples=sql.Identifier(str(market_snapshots.schema), market_snapshots.name),
+            points=sql.Identifier(str(market_chart_points.schema), market_chart_points.name),
         ).as_string(),
     )
 
@@ -116,12 +117,21 @@ def minutes_have_samples() -> NoRow:
 _SAMPLED: Final = sql.SQL(
     """
     /* beside {{batch}} */
-    WITH newest AS (
-        SELECT DISTINCT ON (asset_id, provider, minute)
-            asset_id, provider, date_bin('1 minute', observed_at, 'epoch') AS minute, price_usd
+    WITH told AS (
+        SELECT asset_id, provider, observed_at, price_usd, 'listing' AS kind
         FROM {samples}
         WHERE observed_at >= {ends} - INTERVAL '1 hour' AND observed_at < {ends}
-        ORDER BY asset_id, provider, minute, observed_at DESC
+        UNION ALL
+        SELECT asset_id, provider, observed_at, price_usd, 'chart' AS kind
+        FROM {points}
+        WHERE observed_at >= {ends} - INTERVAL '1 hour' AND observed_at < {ends}
+    ),
+
+    newest AS (
+        SELECT DISTINCT ON (asset_id, provider, minute)
+            asset_id, provider, date_bin('1 minute', observed_at, 'epoch') AS minute, price_usd
+        FROM told
+        ORDER BY asset_id, provider, minute, kind DESC, observed_at DESC
     ),
 
     sampled AS (

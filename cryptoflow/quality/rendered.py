@@ -1,4 +1,4 @@
-"""From a contract to its expectations: columns, presence, bounds, choices, key, finite numbers, known assets, coverage.
+"""From a contract to its expectations: columns, presence, bounds, choices, keys, whole rows, finite numbers, coverage.
 
 A new column or bound in a contract is expected from then on, without a change here. The write enforces the same rules
 on each batch; these prove that the table as a whole keeps them, by whatever way its rows came.
@@ -13,10 +13,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from psycopg import sql
 
+from cryptoflow.contracts.candles import symbols
+from cryptoflow.contracts.contract import whole_row_rules
 from cryptoflow.contracts.market import assets
 from cryptoflow.quality.rules import ColumnsAre, Given, NoRow, OneOf, Rule, Unique, Within
 
 COVERAGE_CHECK: Final = "coverage"
+# Fact tables carry no foreign keys; these prove what a foreign key would have.
+_KEYS: Final = {"asset_id": assets, "symbol_id": symbols}
 _CURE_COVERAGE: Final = "A provider stopped giving the field, or gives it under another name: compare its raw answers."
 
 
@@ -28,8 +32,10 @@ def contract_rules(table: sa.Table, *, least_given: Mapping[str, float] | None =
         ),
         *_per_column(table),
         Unique(name="key.unique", what="The key occurs once.", columns=[c.name for c in table.primary_key]),
+        *_other_keys(table),
+        *_whole_rows(table),
         *_finite_numbers(table),
-        *_known_assets(table),
+        *_known_keys(table),
     ]
     return [*(replace(rule, blocks=True) for rule in promised), *_coverage(table, least_given or {})]
 
@@ -62,6 +68,29 @@ def _bounds_in_words(column: sa.Column[Any]) -> str:
     return " and ".join(f"{word} {column.info[key]}" for key, word in words.items() if column.info[key] is not None)
 
 
+def _other_keys(table: sa.Table) -> Iterator[Rule]:
+    for constraint in table.constraints:
+        if isinstance(constraint, sa.UniqueConstraint):
+            columns = [column.name for column in constraint.columns]
+            yield Unique(
+                name=f"{'_and_'.join(columns)}.unique",
+                what=f"No two rows agree in {' and '.join(columns)}.",
+                columns=columns,
+            )
+
+
+def _whole_rows(table: sa.Table) -> Iterator[Rule]:
+    """What must hold between the columns of a row."""
+    key = ", ".join(column.name for column in table.primary_key)
+    for name, rule in whole_row_rules(table).items():
+        yield NoRow(
+            name=f"row.{name}",
+            what=f"In every row {rule}.",
+            # As a whole row, because which columns the rule speaks of is not known here.
+            query=f"SELECT {key}, to_jsonb(facts) AS row FROM {{batch}} AS facts WHERE NOT ({rule})",  # noqa: S608 - rules of ours
+        )
+
+
 def _finite_numbers(table: sa.Table) -> Iterator[Rule]:
     """To PostgreSQL, NaN and infinity are above every bound."""
     numbers = [column.name for column in table.columns if isinstance(column.type, sa.Numeric)]
@@ -82,16 +111,17 @@ def _finite_numbers(table: sa.Table) -> Iterator[Rule]:
     )
 
 
-def _known_assets(table: sa.Table) -> Iterator[Rule]:
-    """Fact tables carry no foreign keys; this proves what a foreign key would have."""
-    if table is assets or "asset_id" not in table.columns:
-        return
-    yield NoRow(
-        name="asset_id.known",
-        what="Every asset_id is in market.assets.",
-        query="SELECT DISTINCT facts.asset_id FROM {batch} AS facts LEFT JOIN market.assets AS assets"
-        " ON facts.asset_id = assets.asset_id WHERE assets.asset_id IS NULL ORDER BY facts.asset_id",
-    )
+def _known_keys(table: sa.Table) -> Iterator[Rule]:
+    for name, told in _KEYS.items():
+        if table is told or name not in table.columns:
+            continue
+        yield NoRow(
+            name=f"{name}.known",
+            what=f"Every {name} is in {told}.",
+            query=f"SELECT DISTINCT facts.{name} FROM {{batch}} AS facts LEFT JOIN {told} AS told"  # noqa: S608 - names of ours
+            f" ON facts.{name} = told.{name} WHERE facts.{name} IS NOT NULL AND told.{name} IS NULL"
+            f" ORDER BY facts.{name}",
+        )
 
 
 def _coverage(table: sa.Table, least_given: Mapping[str, float]) -> Iterator[Rule]:

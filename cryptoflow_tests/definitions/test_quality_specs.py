@@ -22,7 +22,9 @@ def test_the_rules_of_a_suite_are_checks_and_the_grave_ones_block() -> None:
 
 
 def test_every_suite_is_on_an_asset_that_there_is() -> None:
-    assets = defs.resolve_all_asset_keys()
+    # An asset of which only checks speak is made up by Dagster; ours say which table they are.
+    graph = defs.resolve_asset_graph()
+    assets = {key for key in graph.get_all_asset_keys() if "dagster/table_name" in graph.get(key).metadata}
     keys = [spec.key for suite in suites().values() for spec in check_specs(suite)]
     assert {key.asset_key for key in keys} <= set(assets)
     assert len(set(keys)) == len(keys)

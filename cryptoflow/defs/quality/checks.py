@@ -7,18 +7,25 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from cryptoflow.contracts.candle_records import candle_certificates, candle_slots
 from cryptoflow.contracts.market import asset_aliases, assets
 from cryptoflow.defs.failures import told_to_dagster
 from cryptoflow.defs.platform.resources import WarehouseResource
 from cryptoflow.quality.data_docs import index_page
 from cryptoflow.quality.outcome import Outcome
 from cryptoflow.quality.proving import Proof, prove, site_folder
+from cryptoflow.quality.rendered import COVERAGE_CHECK
 from cryptoflow.quality.results import exact
-from cryptoflow.quality.rules import Rule, Suite
+from cryptoflow.quality.rules import CONTRACT_CHECK, Rule, Suite
 from cryptoflow.quality.suites import suites
 
-# Tables whose asset has another name than the table.
-_ASSETS = {assets: "asset_catalog", asset_aliases: "asset_catalog"}
+# Tables that are part of an asset of another name.
+_ASSETS = {
+    assets: "asset_catalog",
+    asset_aliases: "asset_catalog",
+    candle_slots: "minute_candles",
+    candle_certificates: "minute_candles",
+}
 _SHOWN_ROWS = 10
 
 
@@ -48,7 +55,9 @@ def check_specs(suite: Suite) -> list[dg.AssetCheckSpec]:
 def _described(rules: Sequence[Rule]) -> str:
     if len(rules) == 1:
         return rules[0].what
-    return f"{len(rules)} expectations of the contract: presence, bounds, choices, key, coverage."
+    if rules[0].check in {CONTRACT_CHECK, COVERAGE_CHECK}:
+        return f"{len(rules)} expectations of the contract: presence, bounds, choices, keys, coverage."
+    return f"{rules[0].what} And {len(rules) - 1} more of the kind."
 
 
 @dg.multi_asset_check(
