@@ -28,3 +28,13 @@ def test_every_suite_is_on_an_asset_that_there_is() -> None:
     keys = [spec.key for suite in suites().values() for spec in check_specs(suite)]
     assert {key.asset_key for key in keys} <= set(assets)
     assert len(set(keys)) == len(keys)
+
+
+def test_no_other_job_waits_for_expectations() -> None:
+    """Dagster takes every check of an asset into the asset's jobs, unless the job says otherwise."""
+    # The job of everything, by which runs from the UI are made, is nobody's schedule.
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    looking = {job.name for job in jobs if "expectations" in {node.name for node in job.nodes}}
+    assert looking == {"quality_job"}
+    own = {key.name for key in defs.resolve_job_def("candle_tick_job").asset_layer.asset_graph.asset_check_keys}
+    assert own == {"minutes_are_fresh"}
