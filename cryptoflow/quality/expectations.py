@@ -193,7 +193,8 @@ def _outcome(rule: Rule, answer: Any) -> Outcome:
         rule=rule,
         success=bool(answer.success),
         evaluated=found["element_count"],
-        unexpected=found["unexpected_count"],
+        # Of no row it says nothing, which is none.
+        unexpected=found["unexpected_count"] or 0,
         sample=_sample(found),
     )
 

@@ -180,6 +180,12 @@ def test_old_data_are_not_fresh_whatever_was_written_when(market: str) -> None:
     assert broken(market, "market_snapshots") == {"newest.recent": 1}
     spoil(market, "DELETE FROM raw.market_snapshots")
     assert broken(market, "market_snapshots") == {"newest.recent": 1}
+    of_nothing = {
+        (one.evaluated, one.unexpected)
+        for one in newest_results(market)
+        if one.expectation.endswith((".given", ".bounds"))
+    }
+    assert of_nothing == {(0, 0)}
 
 
 def test_what_cannot_be_looked_at_is_an_error_of_its_own_and_never_a_pass(market: str) -> None:
