@@ -10,7 +10,7 @@ from cryptoflow.errors import UsageError
 from cryptoflow.ops.alert_sinks import LogSink, MailSink, WebhookSink, sinks_of
 from cryptoflow.ops.alerting import Alert, Severity, after_look, headline, message, news_for, told
 from cryptoflow.ops.finding import Finding, broken, ok, warning
-from cryptoflow.ops.quality_findings import judge_results
+from cryptoflow.ops.quality_findings import LATE, judge_looks, judge_results
 from cryptoflow.quality.results import Result
 from cryptoflow.settings import load_settings
 
@@ -138,4 +138,11 @@ def test_expectations_that_do_not_hold_are_findings_by_table() -> None:
     )
     assert [(finding.subject, finding.state) for finding in found] == [("quality of market.a", "broken")]
     assert "key.unique (2 of 10 rows), key.unique (not looked at)" in found[0].what
-    assert judge_results([])[0].state == "ok"
+    assert judge_results([]) == []
+
+
+def test_a_look_that_is_late_by_more_than_one_is_told() -> None:
+    assert judge_looks(START - LATE, now=START) == []
+    (late,) = judge_looks(START - LATE - timedelta(seconds=1), now=START)
+    assert (late.subject, late.state, "2026-03-04 09:29" in late.what) == ("quality", "warning", True)
+    assert [one.state for one in judge_looks(None, now=START)] == ["ok"]
