@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cryptoflow import __version__
 from cryptoflow.cli import (
+    alerts,
     backfill,
     candle_proof,
     candles,
@@ -19,6 +20,7 @@ from cryptoflow.cli import (
     health,
     market,
     platform,
+    quality,
     quota,
     retention,
     simulate,
@@ -46,6 +48,8 @@ app.add_typer(candle_proof.candles_app, name="candles")
 app.add_typer(candle_proof.certificate_app, name="certificate")
 app.add_typer(health.app)
 app.add_typer(configuration.app)
+app.add_typer(quality.app, name="quality")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(backfill.app, name="backfill")
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import redis
 
+from cryptoflow.ops.event_log import look_at_event_log
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
 from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
+from cryptoflow.ops.quality_findings import look_at_quality
 from cryptoflow.ops.rows import found_rows
+from cryptoflow.runtime.bootstrap import dagster_url_beside
 from cryptoflow.runtime.external import check_database, check_redis
 from cryptoflow.runtime.heartbeat import living_workers
 from cryptoflow.runtime.home import Endpoints, Home
@@ -53,6 +56,8 @@ def examine(settings: Settings) -> list[Finding]:
         ("market", lambda: look_at_market(settings, endpoints)),
         ("quota", lambda: look_at_quota(settings, endpoints)),
         ("history", lambda: look_at_history(endpoints)),
+        ("quality", lambda: look_at_expectations(endpoints)),
+        ("event log", lambda: look_at_record(settings, endpoints)),
     )
     for subject, look in looks:
         with looking_at(subject, findings):
@@ -66,10 +71,11 @@ def _endpoints(settings: Settings, home: Home) -> Endpoints | None:
         return home.read_endpoints()
     if settings.database_url is None:
         return None
-    url = settings.database_url.get_secret_value()
+    given = settings.dagster_database_url
     return Endpoints(
-        database_url=url,
-        dagster_database_url=settings.dagster_database_url.get_secret_value() if settings.dagster_database_url else url,
+        database_url=settings.database_url.get_secret_value(),
+        # Empty: beside the warehouse. That follows from its URL, which must be a finding when it is none.
+        dagster_database_url=given.get_secret_value() if given else "",
         redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
     )
 
@@ -237,3 +243,20 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
 def look_at_history(endpoints: Endpoints | None) -> list[Finding]:
     """Whether history waits, and for what."""
     return findings_of_history(found_rows(endpoints, "ops/select_newest_history")) if endpoints else []
+
+
+def look_at_expectations(endpoints: Endpoints | None) -> list[Finding]:
+    """What expectations found of the data, and whether they are looked at."""
+    if endpoints is None:
+        return []
+    return look_at_quality(endpoints.database_url, now=datetime.now(UTC)) or [
+        ok("quality", "no expectation of severity error is broken")
+    ]
+
+
+def look_at_record(settings: Settings, endpoints: Endpoints | None) -> list[Finding]:
+    """Whether Dagster's own record is pruned."""
+    if endpoints is None:
+        return []
+    dagster_url = endpoints.dagster_database_url or dagster_url_beside(endpoints.database_url)
+    return look_at_event_log(dagster_url, keep=timedelta(days=settings.run_retention_days), now=datetime.now(UTC))

@@ -18,6 +18,10 @@ from typer.testing import CliRunner
 from cryptoflow.cli.main import app
 from cryptoflow.ops.doctor import examine, look_at_disk
 from cryptoflow.ops.finding import Finding
+from cryptoflow.quality.outcome import Outcome as Looked
+from cryptoflow.quality.results import record_outcomes
+from cryptoflow.quality.suites import suite_of
+from cryptoflow.quality.window import Window
 from cryptoflow.runtime.heartbeat import Heartbeat
 from cryptoflow.runtime.urls import with_database
 from cryptoflow.settings import load_settings
@@ -46,6 +50,7 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str) -> str:
     """Both servers, set as external ones, with a worker that beats and a collection that went well."""
     monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", database_url)
+    monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", database_url)
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
     Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
     collect(database_url, Outcome(status="completed", processed=5))
@@ -94,6 +99,8 @@ def test_servers_that_are_well(servers: str) -> None:
         "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
         "quota of coingecko": ["ok"],
+        "quality": ["ok"],
+        "event log": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]
     assert "worker-1@here" in found["workers"][0]["what"]
@@ -330,3 +337,60 @@ def test_a_plan_that_does_not_know_of_refusals(servers: str, monkeypatch: pytest
     _, found = doctor()
     assert states(found)["quota of coingecko"] == ["ok"]
     assert "does not know of refusals" in found["quota"][0]["what"]
+
+
+def look(database_url: str, dataset: str, *, ago: timedelta, unexpected: int) -> None:
+    """Keep a look in which the first rule of the dataset had so many rows against it, and every other held."""
+    first, *others = suite_of(dataset).rules
+    at = datetime.now(UTC) - ago
+    outcomes = [
+        Looked(rule=first, success=not unexpected, evaluated=9, unexpected=unexpected),
+        *(Looked(rule=rule, success=True, evaluated=9, unexpected=0) for rule in others),
+    ]
+    name = suite_of(dataset).dataset
+    record_outcomes(database_url, name, outcomes, window=Window(starts=None, ends=at), evaluated_at=at)
+
+
+def test_expectations_that_do_not_hold_until_they_do(servers: str) -> None:
+    look(servers, "velocity", ago=timedelta(minutes=90), unexpected=0)
+    look(servers, "hourly_close", ago=timedelta(minutes=61), unexpected=4)
+    look(servers, "assets", ago=timedelta(minutes=1), unexpected=0)
+    code, found = doctor()
+    (told,) = found["quality of market.hourly_close"]
+    assert (code, told["state"], "quality" in found) == (1, "broken", False)
+    assert "did not hold: columns (4 of 9 rows)" in told["what"]
+    assert "quality results --failed --dataset market.hourly_close" in told["cure"]
+    look(servers, "hourly_close", ago=timedelta(minutes=1), unexpected=0)
+    code, found = doctor()
+    assert (code, found["quality"][0]["what"]) == (0, "no expectation of severity error is broken")
+
+
+def test_expectations_that_nobody_looks_at(servers: str) -> None:
+    assert "not looked at yet" in doctor()[1]["quality"][0]["what"]
+    look(servers, "velocity", ago=timedelta(hours=3), unexpected=0)
+    code, found = doctor()
+    (told,) = found["quality"]
+    assert (code, told["state"]) == (0, "warning")
+    assert "quality_hourly" in told["cure"]
+
+
+def test_a_record_of_dagster_that_is_not_pruned(
+    servers: str, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor()[1]["event log"][0]["what"] == "Dagster has recorded nothing yet"
+    monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE event_logs (id bigint)")
+        connection.execute("CREATE TABLE runs (status text, end_time float8)")
+        connection.execute("INSERT INTO runs VALUES ('SUCCESS', extract(epoch FROM now() - interval '6 days'))")
+    (told,) = doctor()[1]["event log"]
+    assert (told["state"], "though runs are kept 3 days" in told["what"]) == ("warning", True)
+    assert "dagster_pruning_hourly" in told["cure"]
+
+
+def test_a_database_of_dagster_that_is_not_there(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRYPTOFLOW_DAGSTER_DATABASE_URL")
+    (told,) = doctor()[1]["event log"]
+    assert told["state"] == "broken"
+    assert "CRYPTOFLOW_DAGSTER_DATABASE_URL has no database" in told["what"]
+    assert "_dagster" in told["what"]
