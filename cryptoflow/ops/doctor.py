@@ -18,6 +18,7 @@ from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
 from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
+from cryptoflow.ops.quarantine import look_at_quarantine
 from cryptoflow.ops.rows import found_rows
 from cryptoflow.runtime.external import check_database, check_redis
 from cryptoflow.runtime.heartbeat import living_workers
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("partitions", lambda: look_at_partitions(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
         ("market", lambda: look_at_market(settings, endpoints)),
+        ("quarantine", lambda: look_at_quarantine(endpoints)),
         ("quota", lambda: look_at_quota(settings, endpoints)),
         ("history", lambda: look_at_history(endpoints)),
     )
