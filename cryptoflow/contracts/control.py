@@ -91,6 +91,7 @@ last_samples: Final = table(
         nullable=True,
     ),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
+    column("market_cap_usd", sa.Numeric(), "Price times supply.", unit="usd", minimum=0, nullable=True),
     column("missing", pg.ARRAY(sa.Text()), "Figures that it lacked; NULL: not known.", nullable=True),
     column(
         "unchanged_times",

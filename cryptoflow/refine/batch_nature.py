@@ -1,6 +1,6 @@
 """What is wrong with a whole answer, though each of its rows may be sound: held against what stood before.
 
-    unit_jump       most prices, or most volumes, moved by one and the same factor: another unit, not another price
+    unit_jump       most prices, volumes or market caps moved by one factor: another unit, not another figure
     clock_behind, clock_ahead   the provider's times are far from ours
     and what the answer has become compared with the recent past (batch_drift)
 
@@ -89,11 +89,10 @@ def _by_answer(samples: Iterable[S]) -> dict[bytes, list[S]]:
 def _unit_jump(
     rows: Sequence[Sample], before: Mapping[int, Stood], elsewhere: Mapping[int, Stood]
 ) -> BatchFinding | None:
-    what = (
-        _jump_from_before(rows, before, elsewhere, "price")
-        or _jump_from_before(rows, before, elsewhere, "volume")
-        or _jump_from_market_cap(rows)
-    )
+    jumps = (_jump_from_before(rows, before, elsewhere, name) for name in _FIGURES)
+    what = next((jump for jump in jumps if jump), None)
+    if what is None and not all(_has_past(rows, before, name) for name in ("price", "market cap")):
+        what = _jump_from_market_cap(rows)
     return BatchFinding(nature="unit_jump", what=what) if what else None
 
 
@@ -101,7 +100,12 @@ Figure = Callable[[Sample | Stood], Decimal | None]
 _FIGURES: Final[Mapping[str, Figure]] = {
     "price": lambda said: said.price_usd,
     "volume": lambda said: said.volume_24h_usd,
+    "market cap": lambda said: said.market_cap_usd,
 }
+
+
+def _has_past(rows: Sequence[Sample], before: Mapping[int, Stood], name: str) -> bool:
+    return len(list(_moved(rows, before, _FIGURES[name]))) >= LEAST_ROWS
 
 
 def _jump_from_before(
@@ -111,7 +115,7 @@ def _jump_from_before(
     factor = _common_factor([now / then for now, then in moved])
     if factor is None:
         return None
-    witnessed = [now / then for now, then in _moved(rows, elsewhere, _FIGURES[name])]
+    witnessed = [now / then for now, then in _moved(rows, elsewhere, _FIGURES[name], is_past=False)]
     if len(witnessed) >= LEAST_ROWS and _ONE / _AGREEMENT <= _middle(witnessed) <= _AGREEMENT:
         return None
     now, then = min(moved, key=lambda pair: abs(pair[0] / pair[1] - factor))
@@ -122,7 +126,10 @@ def _jump_from_before(
 
 
 def _jump_from_market_cap(rows: Sequence[Sample]) -> str | None:
-    """A price in another unit also no longer fits the market cap and the supply beside it."""
+    """A price in another unit also no longer fits the market cap and the supply beside it.
+
+    That is for answers without a past: of others, prices and market caps are each held against what was believed.
+    """
     ratios = [
         price * supply / cap
         for row in rows
@@ -139,14 +146,20 @@ def _jump_from_market_cap(rows: Sequence[Sample]) -> str | None:
     )
 
 
-def _moved(rows: Sequence[Sample], stood: Mapping[int, Stood], figure: Figure) -> Iterator[tuple[Decimal, Decimal]]:
-    """The figure now and then, of the assets whose reference is near enough in time to say anything."""
+def _moved(
+    rows: Sequence[Sample], stood: Mapping[int, Stood], figure: Figure, *, is_past: bool = True
+) -> Iterator[tuple[Decimal, Decimal]]:
+    """The figure now and then, of the assets whose reference is near enough in time to say anything.
+
+    `is_past`: only where what stands is no later, for an old answer that is read again is no jump back.
+    """
     for row in rows:
-        known = stood.get(row.asset_id)
-        if known and abs((row.observed_at or row.fetched_at) - known.observed_at) <= OLDEST_REFERENCE:
-            now, then = _positive(figure(row)), _positive(figure(known))
-            if now and then:
-                yield now, then
+        known, at = stood.get(row.asset_id), row.observed_at or row.fetched_at
+        if known is None or abs(at - known.observed_at) > OLDEST_REFERENCE or (is_past and at < known.observed_at):
+            continue
+        now, then = _positive(figure(row)), _positive(figure(known))
+        if now and then:
+            yield now, then
 
 
 def _common_factor(ratios: Sequence[Decimal]) -> Decimal | None:

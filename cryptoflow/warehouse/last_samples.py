@@ -35,6 +35,7 @@ class LastSample:
     fetched_at: datetime
     price_usd: Decimal
     volume_24h_usd: Decimal | None
+    market_cap_usd: Decimal | None
     market_cap_rank: int | None
     payload_sha256: bytes
     missing: frozenset[str] | None
@@ -47,14 +48,15 @@ def last_samples(connection: Connection) -> dict[str, dict[int, LastSample]]:
     """By provider and asset, what stands."""
     found: dict[str, dict[int, LastSample]] = {}
     rows = connection.execute(statement("ops/select_last_samples"))
-    for provider, asset_id, observed_at, fetched_at, price, volume, rank, payload_sha256, missing, unchanged in rows:
+    for provider, asset_id, observed_at, fetched_at, price, volume, cap, rank, sha256, missing, unchanged in rows:
         found.setdefault(provider, {})[asset_id] = LastSample(
             observed_at=observed_at,
             fetched_at=fetched_at,
             price_usd=price,
             volume_24h_usd=volume,
+            market_cap_usd=cap,
             market_cap_rank=rank,
-            payload_sha256=payload_sha256,
+            payload_sha256=sha256,
             missing=None if missing is None else frozenset(missing),
             unchanged_times=unchanged,
         )
@@ -72,11 +74,11 @@ def _keep_statement() -> sql.Composed:
         """
         INSERT INTO ops.last_samples AS known (
             provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank, payload_sha256,
-            missing
+            market_cap_usd, missing
         )
         SELECT DISTINCT ON (provider, asset_id)
             provider, asset_id, observed_at, fetched_at, price_usd, volume_24h_usd, market_cap_rank, payload_sha256,
-            array_remove(ARRAY[{missing}], NULL) AS missing
+            market_cap_usd, array_remove(ARRAY[{missing}], NULL) AS missing
         FROM {stage}
         ORDER BY provider, asset_id, observed_at DESC, fetched_at DESC, payload_sha256 DESC
         ON CONFLICT (provider, asset_id) DO UPDATE
@@ -87,6 +89,7 @@ def _keep_statement() -> sql.Composed:
                 volume_24h_usd = excluded.volume_24h_usd,
                 market_cap_rank = excluded.market_cap_rank,
                 payload_sha256 = excluded.payload_sha256,
+                market_cap_usd = excluded.market_cap_usd,
                 missing = excluded.missing,
                 unchanged_times = CASE
                     WHEN

@@ -19,6 +19,7 @@ from cryptoflow.collect.releasing import (
     discard,
     release,
 )
+from cryptoflow.collect.replay import replay_snapshots
 from cryptoflow.collect.replay_raw import rebuild_from_raw
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer
 from cryptoflow.collect.snapshots import Stored, store_answers
@@ -37,7 +38,7 @@ from cryptoflow.warehouse.slots import AskedRanks
 from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow.warehouse.usage import PostgresLedger
 from cryptoflow_tests.closes_model import rows, sample, store
-from cryptoflow_tests.database.recorded_market import NOON
+from cryptoflow_tests.database.recorded_market import NOON, written
 from cryptoflow_tests.database.sentinel_market import COINS, MINUTE, answer, market
 
 YES = Decision(state="released", by="ada@here", reason="the provider says so too")
@@ -206,6 +207,28 @@ def test_what_stands_told_otherwise_waits_and_keeps_the_old_figures_when_release
     volumes = "SELECT DISTINCT volume_24h_usd::text FROM raw.market_snapshots"
     assert rows(database_url, volumes) == [("4000",)]
     assert rows(database_url, f"{volumes}_revisions") == [("5000",)]
+
+
+def test_a_page_that_waits_costs_only_its_own_assets_and_fills_its_slot_when_released(
+    database_url: str, tmp_path: Path
+) -> None:
+    answer(database_url, tmp_path, market(0, count=60), 0)
+    both = market(1, count=60)
+    pages = [both[:30], [row | {"total_volume": 5_000_000} for row in both[30:]]]
+    replay_snapshots(
+        database_url,
+        [written(tmp_path / f"page-{number}.json", page) for number, page in enumerate(pages)],
+        provider="coingecko",
+        endpoint="coins/markets",
+        fetched_at=NOON + MINUTE + timedelta(seconds=20),
+        world="real",
+    )
+    assert slot(database_url, 1) == ("observed", None, 60, 30, 30)
+    missing = "SELECT state, reason, count(*) FROM ops.slot_exceptions GROUP BY 1, 2"
+    assert rows(database_url, missing) == [("feed_down", "Its row was refused: unit_jump.", 30)]
+    let_in(database_url, "b1")
+    assert slot(database_url, 1) == ("observed", None, 60, 60, 0)
+    assert rows(database_url, missing) == []
 
 
 def figures(snapshot: Snapshot, number: int) -> Figures:

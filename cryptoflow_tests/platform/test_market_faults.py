@@ -75,7 +75,12 @@ CASES = [
     Case(fault="http_5xx", state="feed_down", stored=0, says="503", options={"amount": 503}, settings=ONCE),
     Case(fault="html_for_json", state="feed_down", stored=0, says="a page came instead of data", settings=ONCE),
     Case(fault="field_vanishes", state="feed_down", stored=0, says="price"),
-    Case(fault="field_vanishes", says="field_vanished: total_supply is missing from", options={"field": "total_supply"}, **VANISHED),
+    Case(
+        fault="field_vanishes",
+        says="field_vanished: total_supply is missing from",
+        options={"field": "total_supply"},
+        **VANISHED,
+    ),
     Case(fault="field_changes_type", state="feed_down", stored=0, says="price"),
     Case(fault="unit_jump_time"),
     Case(fault="unit_jump_value", says="unit_jump: the prices of most of 40 known assets", **JUMPED),

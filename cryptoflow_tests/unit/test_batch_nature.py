@@ -42,6 +42,7 @@ class Stands:
     payload_sha256: bytes = b"before"
     price_usd: Decimal = Decimal(10)
     volume_24h_usd: Decimal | None = Decimal(499)
+    market_cap_usd: Decimal | None = None
     missing: frozenset[str] | None = frozenset()
     unchanged_times: int = 0
 
@@ -130,6 +131,7 @@ def test_a_reference_that_is_old_or_that_another_provider_contradicts_condemns_n
     assert judged(rows, before=wrong, elsewhere=stood(factor=Decimal(1000))).refused != {}
     assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW - timedelta(hours=37))).refused == {}
     # Also when the rows are older than what stands, as recorded answers are.
+    assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW + MINUTE)).refused == {}
     assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW + timedelta(days=900))).refused == {}
 
 
@@ -269,6 +271,17 @@ def test_volumes_in_another_unit_are_a_jump_too() -> None:
     judgement = judged(batch(volume_24h_usd=Decimal(500_000)))
     assert "the volumes of most of 40 known assets moved by a factor of 1000 at once" in judgement.refused[b"one"].what
     assert judgement.refused[b"one"].what.endswith("one of them went from 499 to 500000")
+
+
+def test_what_was_believed_of_price_and_market_cap_is_believed_again_though_they_do_not_fit() -> None:
+    rows = [replace(row, price_usd=row.price_usd and row.price_usd * 1000) for row in batch()]
+    stands = {
+        row.asset_id: Stands(price_usd=row.price_usd or Decimal(1), market_cap_usd=row.market_cap_usd) for row in rows
+    }
+    assert judged(rows, before=stands).refused == {}
+    small = {number: replace(one, market_cap_usd=Decimal(1)) for number, one in stands.items()}
+    uneven = judged([replace(row, market_cap_usd=Decimal(70)) for row in rows], before=small)
+    assert "the market caps of most of 40 known assets moved by a factor of 70" in uneven.refused[b"one"].what
 
 
 def test_whoever_waits_has_a_cure_and_every_figure_is_one_of_a_row() -> None:

@@ -7,6 +7,7 @@ SELECT
     fetched_at,
     price_usd,
     volume_24h_usd,
+    market_cap_usd,
     market_cap_rank,
     payload_sha256,
     missing,

@@ -6,5 +6,6 @@ ALTER TABLE ops.quarantine DROP COLUMN state;
 ALTER TABLE ops.quarantine DROP COLUMN decided_at;
 ALTER TABLE ops.quarantine DROP COLUMN decided_by;
 ALTER TABLE ops.quarantine DROP COLUMN decision_reason;
+ALTER TABLE ops.last_samples DROP COLUMN market_cap_usd;
 ALTER TABLE ops.last_samples DROP COLUMN missing;
 ALTER TABLE ops.last_samples DROP COLUMN unchanged_times;

@@ -2,9 +2,12 @@
 -- the last samples say what an answer is compared with.
 -- Writes: tables in ops.
 -- Idempotent: no; Alembic runs it once, in one transaction.
+ALTER TABLE ops.last_samples ADD COLUMN market_cap_usd NUMERIC;
+ALTER TABLE ops.last_samples ADD CONSTRAINT ck_last_samples_market_cap_usd CHECK (market_cap_usd >= 0);
 ALTER TABLE ops.last_samples ADD COLUMN missing TEXT[];
 ALTER TABLE ops.last_samples ADD COLUMN unchanged_times SMALLINT DEFAULT '0' NOT NULL;
 ALTER TABLE ops.last_samples ADD CONSTRAINT ck_last_samples_unchanged_times CHECK (unchanged_times >= 0);
+COMMENT ON COLUMN ops.last_samples.market_cap_usd IS 'Price times supply.';
 COMMENT ON COLUMN ops.last_samples.missing IS 'Figures that it lacked; NULL: not known.';
 COMMENT ON COLUMN ops.last_samples.unchanged_times IS
 'How often price and volume came again as they were, though their time had moved on.';
