@@ -169,7 +169,7 @@ def require_waiting(held: HeldAnswer | HeldRow) -> None:
 def decide(connection: Connection, held: HeldAnswer | HeldRow, decision: Decision) -> None:
     """Write the decision down, in the caller's transaction."""
     require_waiting(held)
-    name = "ops/decide_quarantined_answer" if isinstance(held, HeldAnswer) else "ops/decide_quarantined_row"
+    name = "ops/update_quarantined_answer" if isinstance(held, HeldAnswer) else "ops/update_quarantined_row"
     connection.execute(
         statement(name),
         {

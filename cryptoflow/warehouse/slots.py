@@ -133,6 +133,6 @@ def settle_slot(
 ) -> None:
     """Tell of a slot that these assets are stored after all."""
     connection.execute(
-        statement("ops/settle_slot"),
+        statement("ops/update_slot"),
         {"dataset": dataset, "provider": provider, "slot": slot, "assets": list(assets)},
     )

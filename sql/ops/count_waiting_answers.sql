@@ -1,5 +1,4 @@
 -- Purpose: whole answers that wait in quarantine, one line for each dataset, provider and what they have become.
--- Parameters: none.
 -- Reads: ops.quarantine_batches. Writes: nothing.
 SELECT
     dataset,
