@@ -1,6 +1,6 @@
 """Whether an answer is of another nature than the recent past: its times, its rows, its figures. Each row may be sound.
 
-    time_jump       the times are in another unit, or far off
+    time_jump       the times are in another unit, or days away from where they lay
     rows_fell       most of the assets in the ranks that were asked did not come
     field_vanished  a figure is missing from most of the assets that had it
     frozen_values   price and volume of nearly all came again and again as they were, though their times moved on
@@ -27,7 +27,7 @@ from cryptoflow.refine.batch_samples import (
     span_words,
 )
 
-# A provider that is late is so by minutes or hours, and what it says is true of its own times. Days are another unit.
+# A provider that is late is so by minutes or hours, and what it says is true of its own times. A day is another matter.
 TIMES_FAR_OFF: Final = timedelta(days=1)
 # Lists lose a few coins at a time; a page that lost half of them is no longer that page.
 ROWS_LOST_SHARE: Final = Decimal("0.5")
@@ -44,30 +44,39 @@ _THOUSAND: Final = 1000
 _NEAR_FACTOR: Final = 2
 
 
-def time_jump(rows: Sequence[Sample]) -> BatchFinding | None:
-    """Most times are days away from ours."""
+def time_jump(rows: Sequence[Sample], before: Mapping[int, Stood]) -> BatchFinding | None:
+    """Most times are those of another unit, or lie days away from where they lay before."""
     late = sorted((row.fetched_at - row.observed_at, row.observed_at) for row in rows if row.observed_at is not None)
     if len(late) < LEAST_ROWS:
         return None
     lag, observed_at = late[len(late) // 2]
-    if abs(lag) <= TIMES_FAR_OFF:
+    lags = sorted(stood.fetched_at - stood.observed_at for row in rows if (stood := before.get(row.asset_id)))
+    lag_before = lags[len(lags) // 2] if len(lags) >= LEAST_ROWS else None
+    unit = _unit_words(observed_at, observed_at + lag)
+    is_near = abs(lag) <= TIMES_FAR_OFF or lag_before is None or abs(lag - lag_before) <= TIMES_FAR_OFF
+    if unit is None and is_near:
         return None
-    side = "past" if lag > timedelta(0) else "future"
+    where = "" if lag_before is None else f", and lay {_side_words(lag_before)} before"
     what = (
-        f"the times of most of {len(late)} rows lie {span_words(abs(lag))} in the {side} (around"
-        f" {observed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC), where they should be those of the asking: "
-        f"{_unit_words(observed_at, observed_at + lag)}"
+        f"the times of most of {len(late)} rows lie {_side_words(lag)} (around"
+        f" {observed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC){where}: "
+        f"{unit or 'another unit, or a clock that is far off'}"
     )
     return BatchFinding(nature="time_jump", what=what)
 
 
-def _unit_words(observed_at: datetime, fetched_at: datetime) -> str:
+def _side_words(lag: timedelta) -> str:
+    return f"{span_words(abs(lag))} in the {'past' if lag >= timedelta(0) else 'future'}"
+
+
+def _unit_words(observed_at: datetime, fetched_at: datetime) -> str | None:
+    """Which units were taken for each other; None: times of our own unit."""
     ratio = observed_at.timestamp() / fetched_at.timestamp()
     if _THOUSAND / _NEAR_FACTOR <= ratio <= _THOUSAND * _NEAR_FACTOR:
         return "milliseconds were sent where seconds are due"
     if 1 / (_THOUSAND * _NEAR_FACTOR) <= ratio <= _NEAR_FACTOR / _THOUSAND:
         return "seconds were sent where milliseconds are due"
-    return "another unit, or a clock that is far off"
+    return None
 
 
 def rows_fell(rows: Sequence[Sample], stood_there: int | None) -> BatchFinding | None:

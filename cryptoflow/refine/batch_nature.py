@@ -64,7 +64,7 @@ def judge_batch(
     for answer, rows in _by_answer(samples).items():
         still, is_again = frozen(rows, before)
         changed = (
-            time_jump(rows)
+            time_jump(rows, before)
             or _unit_jump(rows, before, elsewhere)
             or rows_fell(rows, (stood_there or {}).get(answer))
             or field_lost(rows, before)

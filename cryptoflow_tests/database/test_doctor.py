@@ -93,6 +93,7 @@ def test_servers_that_are_well(servers: str) -> None:
         "providers": ["ok"],
         "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
+        "quarantine": ["ok"],
         "quota of coingecko": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]

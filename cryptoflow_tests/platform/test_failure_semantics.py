@@ -1,5 +1,5 @@
-"""Failures in the right way: nobody tries a permanent error again, runs that hang are ended and free what they hold, and
-a provider that is down is spared, and asked again when it is back.
+"""Failures in the right way: nobody tries a permanent error again, runs that hang are ended and free what they hold,
+and a provider that is down is spared, and asked again when it is back.
 """
 
 from __future__ import annotations

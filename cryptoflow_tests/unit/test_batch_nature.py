@@ -207,10 +207,20 @@ def test_an_older_answer_is_not_held_against_what_came_to_be_known_later() -> No
     ],
 )
 def test_times_that_are_days_away_are_another_unit(observed_at: datetime, unit: str) -> None:
-    judgement = judged(batch(observed_at=observed_at), before={})
+    judgement = judged(batch(observed_at=observed_at))
     assert natures(judgement) == ["time_jump"]
     assert judgement.refused[b"one"].what.endswith(unit)
     assert f"around {observed_at:%Y-%m-%d %H:%M} UTC" in judgement.refused[b"one"].what
+
+
+def test_a_clock_that_was_always_far_off_is_no_change() -> None:
+    rows = batch(observed_at=NOW - timedelta(days=900))
+    always = {
+        number: replace(one, observed_at=NOW - timedelta(days=900), payload_sha256=b"one")
+        for number, one in stood().items()
+    }
+    assert judged(rows, before=always).refused == {}
+    assert natures(judged(rows, before={})) == ["clock_behind"]
 
 
 def test_times_in_milliseconds_of_an_early_clock_are_named_so() -> None:
