@@ -110,17 +110,6 @@ def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: Ru
     wait_for(lambda: Run(healthy, after).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the next run is well")
 
 
-def test_a_worker_that_is_killed_leaves_no_slot_taken(healthy: RunningPlatform) -> None:
-    healthy.run("simulate", "fault", "hang", "--provider", "coingecko")
-    run_id = launch(healthy, max_retries="0")
-    wait_for(lambda: run_id in holders(healthy), seconds=60, what="the run holds a slot of its pool")
-    healthy.kill("worker-1")
-    wait_for(
-        lambda: Run(healthy, run_id).status == "FAILURE", seconds=ENDS_WITHIN_SECONDS, what="the lost run is failed"
-    )
-    wait_for(lambda: run_id not in holders(healthy), seconds=ENDS_WITHIN_SECONDS, what="its slot is free")
-
-
 # The circuit of a provider
 
 
