@@ -21,6 +21,7 @@ from cryptoflow.cli import (
     market,
     platform,
     quality,
+    quarantine,
     quota,
     retention,
     simulate,
@@ -43,6 +44,7 @@ app.add_typer(market.app)
 app.add_typer(quota.app)
 app.add_typer(gaps.app)
 app.add_typer(retention.app)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(candles.app)
 app.add_typer(candle_proof.candles_app, name="candles")
 app.add_typer(candle_proof.certificate_app, name="certificate")

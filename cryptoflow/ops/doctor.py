@@ -20,6 +20,7 @@ from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
 from cryptoflow.ops.quality_findings import look_at_quality
+from cryptoflow.ops.quarantine import look_at_quarantine
 from cryptoflow.ops.rows import found_rows
 from cryptoflow.runtime.bootstrap import dagster_url_beside
 from cryptoflow.runtime.external import check_database, check_redis
@@ -54,6 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("partitions", lambda: look_at_partitions(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
         ("market", lambda: look_at_market(settings, endpoints)),
+        ("quarantine", lambda: look_at_quarantine(endpoints)),
         ("quota", lambda: look_at_quota(settings, endpoints)),
         ("history", lambda: look_at_history(endpoints)),
         ("quality", lambda: look_at_expectations(endpoints)),

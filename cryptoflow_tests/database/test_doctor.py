@@ -98,6 +98,7 @@ def test_servers_that_are_well(servers: str) -> None:
         "providers": ["ok"],
         "partitions": ["ok"],
         "market.assets from coingecko": ["ok"],
+        "quarantine": ["ok"],
         "quota of coingecko": ["ok"],
         "quality": ["ok"],
         "event log": ["ok"],
