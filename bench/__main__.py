@@ -19,10 +19,12 @@ from bench.results import (
     RESULTS_FILE,
     STEPS_FILE,
     Result,
+    Steps,
     read_results,
     read_steps,
     renewed,
     table_of,
+    table_of_steps,
     write_results,
 )
 from bench.room import open_room
@@ -70,11 +72,16 @@ def command(
             cure="Leave out --size, --rounds and --quick, or leave out --write.",
         )
     results: list[Result] = []
+    steps: list[Steps] = []
     for measured in run(only=only, size=size, rounds=rounds):
         results += measured.results
+        steps += [measured.steps] if measured.steps else []
         if is_full and write is not False:
             keep(measured)
-    Console().print(table_of(results, title=f"Medians of {rounds}, at {size:g} x the full size"))
+    console = Console()
+    console.print(table_of(results, title=f"Medians of {rounds}, at {size:g} x the full size"))
+    for one in steps:
+        console.print(table_of_steps(one))
     if is_full and write is not False:
         render()
     if output:

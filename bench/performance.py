@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from bench.contest import Measure
 from bench.results import Result, Steps, read_results, read_steps, shown
 
 ROOT: Final = Path(__file__).parent.parent
@@ -67,7 +68,7 @@ def _steps_of(steps: Steps) -> Iterator[str]:
     yield "| step | time | share |"
     yield "|---|---|---|"
     for name, seconds in steps.seconds.items():
-        yield f"| {name} | {seconds * 1000:,.1f} ms | {seconds / whole:.0%} |"
+        yield f"| {name} | {shown(seconds, Measure.SECONDS)} | {seconds / whole:.0%} |"
     yield ""
 
 

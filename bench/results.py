@@ -111,6 +111,18 @@ def table_of(results: Sequence[Result], *, title: str) -> Table:
     return table
 
 
+def table_of_steps(steps: Steps) -> Table:
+    """Where the time goes, for a person."""
+    table = Table(title=f"{steps.bench}, step by step", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("step")
+    table.add_column("time", justify="right")
+    table.add_column("share", justify="right")
+    whole = sum(steps.seconds.values())
+    for name, seconds in steps.seconds.items():
+        table.add_row(name, shown(seconds, Measure.SECONDS), f"{seconds / whole:.0%}")
+    return table
+
+
 def shown(figure: float, measure: Measure) -> str:
     """A figure with its unit."""
     if measure is Measure.SECONDS:

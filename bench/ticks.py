@@ -22,13 +22,14 @@ from bench.room import Room
 from bench.simulated import MINUTE, SimulatedCoinGecko
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.asking import Asking, Tally
-from cryptoflow.collect.planning import DATASET
+from cryptoflow.collect.planning import DATASET, sweep
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer, coingecko_figures
 from cryptoflow.collect.snapshots import write_answers
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.contracts.closes import daily_close, hourly_close, market_snapshots, minute_close
 from cryptoflow.contracts.velocity import velocity
+from cryptoflow.settings import load_settings
 from cryptoflow.sources.coingecko import MOST_PER_PAGE, market_page
 from cryptoflow.sources.ledger import RawAnswer
 from cryptoflow.sources.providers import COINGECKO
@@ -99,7 +100,14 @@ class Ticks:
         )
         asking.answered = SnapshotAnswer(figures=figures_of(pages), refused=(), details={})
         with transaction(self.url) as connection:
-            write_answers(connection, [asking], slot=self.now, universe_size=self.assets, run_id=None)
+            write_answers(
+                connection,
+                [asking],
+                slot=self.now,
+                universe_size=self.assets,
+                run_id=None,
+                calls=sweep(load_settings(universe_size=self.assets)),
+            )
 
     def rows(self, tables: Sequence[sa.Table] = MINUTE_TABLES, *, without: Sequence[str] = ()) -> list[Row]:
         """What the tables say of the newest minutes, whoever wrote it and whenever."""

@@ -16,6 +16,7 @@ from psycopg import sql
 
 import bench.ticks
 import cryptoflow.collect.snapshots
+import cryptoflow.warehouse.assets
 import cryptoflow.warehouse.minutes
 from bench.contest import Bench, Beside, Contest, Row, Side, at_most
 from bench.room import Room
@@ -30,14 +31,16 @@ _ACCOUNTING = cryptoflow.collect.snapshots
 _STEPS: Final[Mapping[str, tuple[Place, ...]]] = {
     "read the pages": ((bench.ticks, "figures_of"),),
     "open the collection": ((bench.ticks, "open_collection"),),
+    "identify": ((cryptoflow.warehouse.assets, "ids_by_key"),),
+    "judge the answer": ((_ACCOUNTING, "judge_snapshots"),),
     "stage": ((_WRITING, "stage_rows"),),
-    "check": ((_WRITING, "refuse_staged"),),
+    "check": ((_WRITING, "take_refused"),),
     "merge": ((_WRITING, "merge_staged"),),
     "close minutes": ((_WRITING, "close_minutes"),),
     "score closes": ((_WRITING, "score_minutes"),),
     "hour to month": ((_WRITING, "build_marked"),),
     "velocity": ((_WRITING, "follow_closes"),),
-    "slot and collection": ((_ACCOUNTING, "close_slot"), (_ACCOUNTING, "close_collection")),
+    "slot and collection": ((_ACCOUNTING, "close_asked"), (_ACCOUNTING, "close_collection")),
 }
 _COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, written_columns(market_snapshots)))
 
