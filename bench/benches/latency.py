@@ -65,7 +65,8 @@ def _side(name: str, work: Callable[[], _Watched]) -> Side[_Watched]:
 
 
 def _rows(made: _Watched) -> list[Row]:
-    return [(number, assets) for number, assets in enumerate(made.assets)]
+    """Ranks move meanwhile, so that a page brings an asset more or less."""
+    return [(number, assets > 0) for number, assets in enumerate(made.assets)]
 
 
 def _watch(command: Sequence[str], *, ticks: int, home_last: bool = False) -> _Watched:
