@@ -113,7 +113,7 @@ def _learn(url: str, listing: ProviderListing) -> None:
 
 def _start_from(first: ProviderListing | None, url: str, connection: psycopg.Connection[Row]) -> None:
     """An empty catalog; or one that learnt `first` long enough ago for the server to have looked at it."""
-    connection.execute("TRUNCATE market.assets, market.asset_aliases RESTART IDENTITY")
+    connection.execute("TRUNCATE market.assets, market.asset_aliases RESTART IDENTITY CASCADE")
     if first:
         _learn(url, first)
         connection.execute("VACUUM ANALYZE market.assets, market.asset_aliases")
