@@ -10,7 +10,7 @@ What does not belong here: asking exchanges, reading files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ _MINUTE: Final = timedelta(minutes=1)
 _LAST_INSTANT: Final = _MINUTE - timedelta(milliseconds=1)
 # How far the exchange's clock may be ahead of ours.
 CLOCK_TOLERANCE: Final = "10 seconds"
-_RULES: Final = (
+MINUTE_RULES: Final = (
     ("opens_on_the_minute", "open_time = date_trunc('minute', open_time)"),
     ("closes_within_the_minute", "close_time <= open_time + INTERVAL '1 minute'"),
     (
@@ -100,19 +100,25 @@ def store_candle_text(
     connection: Connection, blocks: Iterable[bytes], *, columns: Sequence[str], symbol_id: int, origin: Origin
 ) -> StoredCandles:
     """The same for minutes of one symbol that are CSV, as `sources.candle_files` makes it: the way for much history."""
-    constants = {"symbol_id": symbol_id, **dict(zip(_ORIGIN, _origin(origin), strict=True))}
+    constants = constants_of(symbol_id, origin)
     received = stage_text(connection, minute_candles, blocks, columns=columns, constants=constants)
     return _store_staged(connection, received)
 
 
+def constants_of(symbol_id: int, origin: Origin) -> dict[str, object]:
+    """What all minutes of one symbol have in common that come from there."""
+    return {"symbol_id": symbol_id, **dict(zip(_ORIGIN, _origin(origin), strict=True))}
+
+
 def _store_staged(connection: Connection, received: int) -> StoredCandles:
-    refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=_RULES))
+    refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=MINUTE_RULES))
     refused.update(refuse_repeated(connection, minute_candles, provider=_EXCHANGE))
     symbol_ids, first, last = _prepare(connection)
     recorded_at = lock_candles(connection, symbol_ids)
     span = {"symbols": symbol_ids, "first": first, "last": last, "recorded_at": recorded_at}
     # Where nothing stands yet nothing has to be compared, which is half the work of much history.
-    write = _insert_statement() if _is_untouched(connection, span) else _merge_statement()
+    untouched = is_untouched(connection, symbol_ids, first=first, last=last)
+    write = _insert_statement() if untouched else _merge_statement()
     row = connection.execute(write, span).fetchone()
     assert row is not None
     return StoredCandles(
@@ -173,7 +179,9 @@ def _prepare(connection: Connection) -> tuple[list[int], datetime | None, dateti
     return row[0], row[1], row[2]
 
 
-def _is_untouched(connection: Connection, span: Mapping[str, object]) -> bool:
+def is_untouched(
+    connection: Connection, symbol_ids: Sequence[int], *, first: datetime | None, last: datetime | None
+) -> bool:
     """Whether no minute stands on the days of the span: a day with one has its candle since the same transaction."""
     row = connection.execute(
         sql.SQL(
@@ -189,7 +197,7 @@ def _is_untouched(connection: Connection, span: Mapping[str, object]) -> bool:
             )
             """
         ).format(first_day=bucket_of("1d", "%(first)s::timestamptz")),
-        span,
+        {"symbols": list(symbol_ids), "first": first, "last": last},
     ).fetchone()
     return row is not None and bool(row[0])
 
