@@ -28,7 +28,7 @@ from cryptoflow.warehouse.candle_rollups import (
     lock_candles,
     mark_changed,
 )
-from cryptoflow.warehouse.merge import merge_steps, written_columns
+from cryptoflow.warehouse.merge import insert_steps, merge_steps, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import refuse_repeated, refuse_staged, stage_of, stage_rows, stage_text
@@ -118,8 +118,7 @@ def _store_staged(connection: Connection, received: int) -> StoredCandles:
     span = {"symbols": symbol_ids, "first": first, "last": last, "recorded_at": recorded_at}
     # Where nothing stands yet nothing has to be compared, which is half the work of much history.
     untouched = is_untouched(connection, symbol_ids, first=first, last=last)
-    write = _insert_statement() if untouched else _merge_statement()
-    row = connection.execute(write, span).fetchone()
+    row = connection.execute(_write_statement(untouched=untouched), span).fetchone()
     assert row is not None
     return StoredCandles(
         received=received,
@@ -203,29 +202,11 @@ def is_untouched(
 
 
 @cache
-def _insert_statement() -> sql.Composed:
-    """Writes the stage, and marks what follows from it."""
-    return _incoming() + sql.SQL(
-        """
-        merged AS (
-            INSERT INTO candles.minute_candles ({names}, recorded_at)
-            SELECT {names}, %(recorded_at)s FROM incoming
-            RETURNING open_time AS key_open_time, symbol_id AS key_symbol_id, true AS says_new
-        ),
-
-        marked AS ({mark})
-
-        SELECT count(*) FROM merged
-        """
-    ).format(names=_names(), mark=mark_changed(FINEST))
-
-
-@cache
-def _merge_statement() -> sql.Composed:
-    """The same where minutes stand already: those that count less than what stands are passed over."""
+def _write_statement(*, untouched: bool) -> sql.Composed:
+    """Writes the stage, and marks what follows from it. Minutes that count less than what stands are passed over."""
     return (
         _incoming()
-        + merge_steps(minute_candles)
+        + (insert_steps if untouched else merge_steps)(minute_candles)
         + sql.SQL(", marked AS ({}) SELECT count(*) FROM merged WHERE says_new").format(mark_changed(FINEST))
     )
 
