@@ -24,8 +24,9 @@ def issue_certificate(
     """Certify the day that holds the instant, as it stands now, and keep the certificate."""
     certificate = certify_if_expected(connection, symbol, instant, now=now, run_id=run_id)
     if certificate is None:
+        day = bucket_start(instant, Grain.DAY)
         raise UsageError(
-            f"Nothing is expected of {symbol.symbol} on {symbol.exchange} on {bucket_start(instant, Grain.DAY):%Y-%m-%d}.",
+            f"Nothing is expected of {symbol.symbol} on {symbol.exchange} on {day:%Y-%m-%d}.",
             cure="analytics.symbol_summary says from when on a symbol is known; a day can be certified once it began.",
         )
     return certificate
