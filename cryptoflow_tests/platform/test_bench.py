@@ -171,7 +171,7 @@ def test_sides_work_in_turn_and_are_prepared_each_time(room: Room) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--only", "nothing-like-it"], "There is no bench 'nothing-like-it'. Choose one of catalog,"),
+        (["--only", "nothing-like-it"], "There is no bench 'nothing-like-it'. Choose one of backfill,"),
         (["--size", "0"], "A size of 0 is none."),
         (["--quick", "--write"], "Only a full run is kept"),
         (["--only", "decode", "--size", "0.5", "--write"], "Only a full run is kept"),
