@@ -18,16 +18,15 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from bench.candle_importing import FileOnDisk
 from bench.contest import Row
 from bench.room import Room
-from cryptoflow.collect.candle_import import INTERVAL, import_file
+from cryptoflow.collect.candle_import import INTERVAL
 from cryptoflow.contracts.candles import minute_candles
 from cryptoflow.simulator.binance.archive import csv_text, parse_path, zip_bytes
 from cryptoflow.simulator.binance.venue import venue_of
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.sources.binance_archive import ArchiveFile
-from cryptoflow.warehouse.candle_backfills import BackfillPart
-from cryptoflow.warehouse.candle_partitions import prepare_candle_partitions
 from cryptoflow.warehouse.merge import written_columns
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import KnownSymbol, ensure_symbol
@@ -42,19 +41,6 @@ _ASSETS: Final = 60
 _NUMBERS: Final = frozenset(
     {"open", "high", "low", "close", "volume", "quote_volume", "taker_base_volume", "taker_quote_volume"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileOnDisk:
-    """One file of the archive, as it was downloaded."""
-
-    file: ArchiveFile
-    path: Path
-
-    @property
-    def part(self) -> BackfillPart:
-        """What the ledger of backfills calls it."""
-        return BackfillPart(part=self.file.name, kind=self.file.kind, starts=self.file.starts, ends=self.file.ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +91,6 @@ class Downloaded:
             """
         ).format(values=sql.SQL(", ").join(values), table=table)
         return self.connection.execute(statement).fetchall()
-
-
-def import_files(url: str, pair: KnownSymbol, files: Sequence[FileOnDisk], received_at: datetime) -> None:
-    """What a backfill does with each file that it has downloaded."""
-    for one in files:
-        prepare_candle_partitions(url, starts=one.file.starts, ends=one.file.ends)
-        import_file(url, one.path, symbol=pair, part=one.part, received_at=received_at)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from multiprocessing.connection import Connection as Pipe
 from typing import Any, Final
 
 import psutil
@@ -35,23 +34,20 @@ from bench.candle_files import (
     COLUMNS,
     PEERS,
     Downloaded,
-    FileOnDisk,
-    import_files,
     open_downloaded,
 )
+from bench.candle_importing import FileOnDisk, import_files, import_when_told
 from bench.contest import Bench, Beside, Contest, Measure, Row, Side, Within, at_most, faster
 from bench.room import Room
 from bench.timing import timed_steps
 from cryptoflow.contracts.candles import minute_candles
-from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.symbols import KnownSymbol
 
 _LARGER: Final = {"larger candles": ((cryptoflow.warehouse.candles, "build_candles"),)}
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _LAST_INSTANT: Final = timedelta(milliseconds=59_999)
 _MOST_MEGABYTES: Final = 100.0
 _MEGABYTE: Final = 1_000_000
-_SAMPLE_SECONDS: Final = 0.003
+_SAMPLE_SECONDS: Final = 0.005
 # Of the twelve columns of a file, those that are kept as they are.
 _FIGURES: Final = (1, 2, 3, 4, 5, 7, 8, 9, 10)
 _TYPES: Final = {column.name: column.type for column in minute_candles.columns}
@@ -188,7 +184,7 @@ def _import_elsewhere(given: Downloaded, files: Sequence[FileOnDisk]) -> Mapping
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(
-        target=_import_when_told, args=(there, given.url, given.pair, list(files), given.received_at), daemon=True
+        target=import_when_told, args=(there, given.url, given.pair, list(files), given.received_at), daemon=True
     )
     process.start()
     there.close()
@@ -204,18 +200,6 @@ def _import_elsewhere(given: Downloaded, files: Sequence[FileOnDisk]) -> Mapping
         here.close()
         process.join()
     return {Measure.MEMORY: (most - at_rest) / _MEGABYTE}
-
-
-def _import_when_told(
-    pipe: Pipe, url: str, pair: KnownSymbol, files: Sequence[FileOnDisk], received_at: datetime
-) -> None:
-    # At rest a worker has its modules and its connection.
-    with transaction(url) as connection:
-        connection.execute("SELECT 1")
-    pipe.send("at rest")
-    pipe.recv()
-    import_files(url, pair, files, received_at)
-    pipe.send("done")
 
 
 BENCHES: Final = (

@@ -17,7 +17,8 @@ from typing import Final
 from psycopg import sql
 
 import cryptoflow.warehouse.candles
-from bench.candle_files import PEERS, STARTS_AT, Downloaded, import_files, open_downloaded
+from bench.candle_files import PEERS, STARTS_AT, Downloaded, open_downloaded
+from bench.candle_importing import import_files
 from bench.contest import Bench, Beside, Contest, Row, Side, at_most
 from bench.room import Room
 from bench.timing import timed_steps
