@@ -10,13 +10,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from typing import Final
 
+import cryptoflow.warehouse.candle_copying
+import cryptoflow.warehouse.candles
 from cryptoflow.collect.candle_import import import_file
 from cryptoflow.sources.binance_archive import ArchiveFile
 from cryptoflow.warehouse.candle_backfills import BackfillPart
 from cryptoflow.warehouse.candle_partitions import prepare_candle_partitions
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import KnownSymbol
+
+# The step that comes after the minutes, for `timed_steps`: each way of storing them has its own.
+LARGER_CANDLES: Final = {
+    "larger candles": (
+        (cryptoflow.warehouse.candle_copying, "build_candles"),
+        (cryptoflow.warehouse.candles, "build_candles"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
-import cryptoflow.warehouse.candles
 from bench.candle_files import (
     COLUMN_LIST,
     COLUMNS,
@@ -36,13 +35,12 @@ from bench.candle_files import (
     Downloaded,
     open_downloaded,
 )
-from bench.candle_importing import FileOnDisk, import_files, import_when_told
+from bench.candle_importing import LARGER_CANDLES, FileOnDisk, import_files, import_when_told
 from bench.contest import Bench, Beside, Contest, Measure, Row, Side, Within, at_most, faster
 from bench.room import Room
 from bench.timing import timed_steps
 from cryptoflow.contracts.candles import minute_candles
 
-_LARGER: Final = {"larger candles": ((cryptoflow.warehouse.candles, "build_candles"),)}
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _LAST_INSTANT: Final = timedelta(milliseconds=59_999)
 _MOST_MEGABYTES: Final = 100.0
@@ -60,7 +58,7 @@ def _open(room: Room, items: int) -> Iterator[Contest]:
         engine = sa.create_engine(sa.make_url(given.url).set(drivername="postgresql+psycopg"))
 
         def ours() -> Mapping[Measure, float]:
-            with timed_steps(_LARGER) as seconds:
+            with timed_steps(LARGER_CANDLES) as seconds:
                 start = time.perf_counter()
                 import_files(given.url, given.pair, given.files, given.received_at)
                 elapsed = time.perf_counter() - start

@@ -16,9 +16,8 @@ from typing import Final
 
 from psycopg import sql
 
-import cryptoflow.warehouse.candles
 from bench.candle_files import PEERS, STARTS_AT, Downloaded, open_downloaded
-from bench.candle_importing import import_files
+from bench.candle_importing import LARGER_CANDLES, import_files
 from bench.contest import Bench, Beside, Contest, Row, Side, at_most
 from bench.room import Room
 from bench.timing import timed_steps
@@ -28,7 +27,6 @@ from cryptoflow.settings import load_settings
 from cryptoflow.warehouse.candle_gaps import CandleGap, find_candle_gaps
 from cryptoflow.warehouse.pool import transaction
 
-_LARGER: Final = {"larger candles": ((cryptoflow.warehouse.candles, "build_candles"),)}
 _BUILT: Final = """
     SELECT
         interval, open_time, trim_scale(open), trim_scale(high), trim_scale(low), trim_scale(close),
@@ -91,7 +89,7 @@ def _open(room: Room, items: int) -> Iterator[Contest]:
 
 
 def _everything(given: Downloaded) -> _Known:
-    with timed_steps(_LARGER) as larger:
+    with timed_steps(LARGER_CANDLES) as larger:
         start = time.perf_counter()
         import_files(given.url, given.pair, given.files, given.received_at)
         imported = time.perf_counter()
