@@ -9,7 +9,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ from cryptoflow.simulator.world import World, make_world
 from cryptoflow.sources.ledger import RawAnswer
 
 STARTS_AT: Final = datetime(2026, 5, 1, tzinfo=UTC)
-MINUTE_SECONDS: Final = 60.0
+MINUTE: Final = timedelta(minutes=1)
 # Some assets of the universe are not listed yet, or no more.
 SPARE_SHARE: Final = 1.1
 SPARE_COUNT: Final = 20
@@ -48,21 +48,24 @@ class SimulatedCoinGecko:
 
     def full_pages(self, per_page: int) -> Iterator[RawAnswer]:
         """Full pages of the market list without end: when the assets of a minute are used up, the next minute's."""
-        start = STARTS_AT.timestamp()
-        listed = len(self.world.market.assets(start))
+        listed = len(self.world.market.assets(STARTS_AT.timestamp()))
         for minute in itertools.count():
-            self.world.clock.set(now=start + minute * MINUTE_SECONDS)
-            for page in range(1, listed // per_page + 1):
-                yield self._answer(
-                    "coins/markets",
-                    coins_markets,
-                    vs_currency="usd",
-                    order="market_cap_desc",
-                    price_change_percentage="1h,24h,7d",
-                    precision="full",
-                    per_page=str(per_page),
-                    page=str(page),
-                )
+            yield from self.pages_at(STARTS_AT + minute * MINUTE, per_page=per_page, pages=listed // per_page)
+
+    def pages_at(self, instant: datetime, *, per_page: int, pages: int) -> Iterator[RawAnswer]:
+        """The first pages of the market list as they are at the instant."""
+        self.world.clock.set(now=instant.timestamp())
+        for page in range(1, pages + 1):
+            yield self._answer(
+                "coins/markets",
+                coins_markets,
+                vs_currency="usd",
+                order="market_cap_desc",
+                price_change_percentage="1h,24h,7d",
+                precision="full",
+                per_page=str(per_page),
+                page=str(page),
+            )
 
     def _answer(self, endpoint: str, handler: Handler, **params: str) -> RawAnswer:
         scope = {

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from cryptoflow.collect.following import followed_pairs
 from cryptoflow.refine.candle_proof import Certificate
 from cryptoflow.settings import Settings
-from cryptoflow.warehouse.candle_certificates import is_expected, issue_certificate
+from cryptoflow.warehouse.candle_certificates import certify_if_expected
 from cryptoflow.warehouse.candle_reach import symbols_with_candles
 from cryptoflow.warehouse.pool import snapshot, transaction
 from cryptoflow.warehouse.symbols import KnownSymbol, symbols_by_id
@@ -38,9 +38,8 @@ def certify_days(
     while day < end:
         for pair in _pairs_of(settings, database_url, day):
             with snapshot(database_url) as connection:
-                now = datetime.now(UTC)
-                if is_expected(connection, pair, day, now=now):
-                    issued.append(issue_certificate(connection, pair, day, now=now, run_id=run_id))
+                certificate = certify_if_expected(connection, pair, day, now=datetime.now(UTC), run_id=run_id)
+            issued += [certificate] if certificate else []
         day += timedelta(days=1)
     return CertifiedDays(
         certificates=len(issued),

@@ -6,7 +6,7 @@ The same file a second time is passed over. What does not belong here: where fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -16,7 +16,8 @@ from typing import Final
 from cryptoflow.sources.candle_files import CandleFile, CandleFileRefused, file_sha256
 from cryptoflow.sources.candle_lines import BadLine
 from cryptoflow.warehouse.candle_backfills import BackfillPart, parts_of, tell_part
-from cryptoflow.warehouse.candles import Origin, StoredCandles, store_candle_text
+from cryptoflow.warehouse.candle_copying import copy_candle_text
+from cryptoflow.warehouse.candles import Origin, StoredCandles, is_untouched, store_candle_text
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
 from cryptoflow.warehouse.symbols import KnownSymbol
@@ -56,13 +57,11 @@ def import_file(
         known = parts_of(connection, symbol.symbol_id, INTERVAL).get(part.part)
         if known is not None and not again and known.state == "done" and known.payload_sha256 == digest:
             return ImportedFile(path=path, rows=known.rows_received, stored=0, refused=0, already=True)
-        file = CandleFile(path)
-        bad: list[BadLine] = []
-        stored = _store(
+        stored, bad = _store(
             connection,
-            file,
-            bad,
+            path,
             symbol=symbol,
+            part=part,
             origin=Origin(source="archive", fetched_at=received_at, payload_sha256=digest, run_id=run_id),
             on_progress=on_progress,
         )
@@ -108,19 +107,41 @@ def import_local_file(
 
 def _store(
     connection: Connection,
-    file: CandleFile,
-    bad: list[BadLine],
+    path: Path,
     *,
     symbol: KnownSymbol,
+    part: BackfillPart,
     origin: Origin,
     on_progress: OnProgress | None,
-) -> StoredCandles:
+) -> tuple[StoredCandles, list[BadLine]]:
+    """Where nothing stands yet nothing has to be compared. A file that does not go that way is read once more."""
+    symbol_id = symbol.symbol_id
+    bad: list[BadLine] = []
+    if part.starts and part.ends and is_untouched(connection, [symbol_id], first=part.starts, last=part.ends):
+        columns, blocks = _opened(path, bad, on_progress)
+        copied = copy_candle_text(
+            connection,
+            blocks,
+            columns=columns,
+            symbol_id=symbol_id,
+            origin=origin,
+            starts=part.starts,
+            ends=part.ends,
+        )
+        if copied is not None:
+            return copied, bad
+        bad = []
+    columns, blocks = _opened(path, bad, on_progress)
+    return store_candle_text(connection, blocks, columns=columns, symbol_id=symbol_id, origin=origin), bad
+
+
+def _opened(path: Path, bad: list[BadLine], on_progress: OnProgress | None) -> tuple[Sequence[str], Iterator[bytes]]:
+    """The columns of the file and its blocks; `bad` gets what does not fit, as far as blocks are taken."""
+    file = CandleFile(path)
     blocks = _watched(file, bad, on_progress)
     # The columns are known with the first block; a file without any has been refused by then.
     first = next(blocks)
-    return store_candle_text(
-        connection, chain([first], blocks), columns=file.columns, symbol_id=symbol.symbol_id, origin=origin
-    )
+    return file.columns, chain([first], blocks)
 
 
 def _watched(file: CandleFile, bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[bytes]:

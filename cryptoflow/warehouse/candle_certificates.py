@@ -12,7 +12,7 @@ from typing import Any
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.errors import UsageError
 from cryptoflow.refine.candle_proof import HASH_RULE, Certificate, MissingSpan
-from cryptoflow.warehouse.candle_gaps import CandleGap, find_candle_gaps, life_of
+from cryptoflow.warehouse.candle_gaps import CandleGap, gaps_of_life, life_of
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.symbols import KnownSymbol
@@ -22,19 +22,31 @@ def issue_certificate(
     connection: Connection, symbol: KnownSymbol, instant: datetime, *, now: datetime, run_id: str | None = None
 ) -> Certificate:
     """Certify the day that holds the instant, as it stands now, and keep the certificate."""
-    day = bucket_start(instant, Grain.DAY)
-    next_day = day + timedelta(days=1)
-    if not is_expected(connection, symbol, day, now=now):
+    certificate = certify_if_expected(connection, symbol, instant, now=now, run_id=run_id)
+    if certificate is None:
+        day = bucket_start(instant, Grain.DAY)
         raise UsageError(
             f"Nothing is expected of {symbol.symbol} on {symbol.exchange} on {day:%Y-%m-%d}.",
             cure="analytics.symbol_summary says from when on a symbol is known; a day can be certified once it began.",
         )
+    return certificate
+
+
+def certify_if_expected(
+    connection: Connection, symbol: KnownSymbol, instant: datetime, *, now: datetime, run_id: str | None = None
+) -> Certificate | None:
+    """The same; None for a day of which nothing is expected: the symbol was not listed yet, or had left."""
+    day = bucket_start(instant, Grain.DAY)
+    next_day = day + timedelta(days=1)
+    life = life_of(connection, symbol.symbol_id, now=now)
+    if life is None or life.starts >= next_day or life.ends <= day:
+        return None
     row = connection.execute(
         statement("candles/select_candle_day"), {"symbol_id": symbol.symbol_id, "starts": day, "ends": next_day}
     ).fetchone()
     assert row is not None
     observed, traded, digest = row
-    gaps = find_candle_gaps(connection, symbol.symbol_id, now=now, start=day, end=next_day)
+    gaps = gaps_of_life(connection, symbol.symbol_id, life, start=day, end=next_day)
     counts = _counts(gaps)
     certificate = Certificate(
         exchange=symbol.exchange,
@@ -53,12 +65,6 @@ def issue_certificate(
     )
     connection.execute(statement("candles/upsert_certificate"), _kept(certificate, symbol.symbol_id, digest, run_id))
     return certificate
-
-
-def is_expected(connection: Connection, symbol: KnownSymbol, day: datetime, *, now: datetime) -> bool:
-    """Whether the symbol has minutes to come in the day that begins then: it was listed and had not left."""
-    life = life_of(connection, symbol.symbol_id, now=now)
-    return life is not None and life.starts < day + timedelta(days=1) and life.ends > day
 
 
 def certified_rows(connection: Connection, symbol: KnownSymbol, instant: datetime) -> tuple[list[str], list[Any]]:
