@@ -1,6 +1,6 @@
 -- Purpose: mark the hours whose velocity follows from minutes that changed: a day on, for the windows, the trend and
 -- what holds over the hour; and the same hour of the six days after, for the week.
--- Parameters: grain, buckets (timestamptz[]), assets (int[]), starts, ends (the first and the last hour that may follow).
+-- Parameters: grain, buckets (timestamptz[]), assets (int[]), starts, ends (the first and last hour that may follow).
 -- Reads: market.hourly_close. Writes: ops.dirty_buckets.
 -- Idempotent: a mark that is there stays.
 INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
