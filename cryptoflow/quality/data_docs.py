@@ -1,7 +1,8 @@
 """Data Docs as a site on disk that needs nobody else: pages are made by Great Expectations, then made to stand alone.
 
-Its pages load styles and scripts from public servers. Here every such reference is turned to the copies in `vendored/`,
-and what has none is taken out, so that a page works offline and nobody learns that it was opened.
+Its pages load styles and scripts from public servers. Here every such reference is taken out, and the pages get the
+styles and the one script of `site/`, so that they work offline and nobody learns that they were opened. The first page
+is ours (data_docs_index).
 What does not belong here: looking at data; `expectations` writes records and pages.
 """
 
@@ -11,35 +12,24 @@ import re
 import shutil
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
+from cryptoflow.quality.data_docs_index import index_text
+
 RECORDS: Final = "records"
-STATIC: Final = "static/vendored"
+STATIC: Final = "static"
+STYLES: Final = "data_docs.css"
+SCRIPT: Final = "data_docs.js"
 # A day of hourly looks; older ones are rows of ops.quality_results.
 KEPT_LOOKS: Final = 24
 
-_VENDORED: Final = Path(__file__).with_name("vendored")
-# What a page asks for, by the name of the file, and what it gets.
-_COPIES: Final = {
-    "bootstrap.min.css": "bootstrap.min.css",
-    "bootstrap.min.js": "bootstrap.bundle.min.js",
-    "jquery-3.7.1.min.js": "jquery.min.js",
-    "bootstrap-table.min.css": "bootstrap-table.min.css",
-    "bootstrap-table.min.js": "bootstrap-table.min.js",
-    "bootstrap-table-filter-control.css": "bootstrap-table-filter-control.min.css",
-    "bootstrap-table-filter-control.min.css": "bootstrap-table-filter-control.min.css",
-    "bootstrap-table-filter-control.min.js": "bootstrap-table-filter-control.min.js",
-    "bootstrap-datepicker.min.css": "bootstrap-datepicker.min.css",
-    "bootstrap-datepicker.min.js": "bootstrap-datepicker.min.js",
-    "all.min.css": "icons.css",
-}
-_SCRIPT: Final = re.compile(r'<script src="(https?://[^"]+)"[^>]*>\s*</script>')
-_LINK: Final = re.compile(r'<link [^>]*href="(https?://[^"]+)"[^>]*>')
-_LOGO: Final = re.compile(r'"https?://[^"]*/logo-long\.png[^"]*"')
-_BACKGROUND: Final = re.compile(r"url\('https?://[^']*'\)")
-_FAVICON: Final = re.compile(r'href="[./]*/static/images/favicon\.ico"')
-_NEWSLETTER: Final = re.compile(r"<footer>.*?</footer>", re.DOTALL)
+_SITE: Final = Path(__file__).with_name("site")
+_SCRIPTS: Final = re.compile(r"<script\b.*?</script>\s*", re.DOTALL)
+_LINKS: Final = re.compile(r"<link\b[^>]*>\s*")
+_STYLES: Final = re.compile(r"<style\b.*?</style>\s*", re.DOTALL)
+_LOGO: Final = re.compile(r"<img\b[^>]*logo[^>]*>", re.DOTALL)
+_NEWSLETTER: Final = re.compile(r"<footer>.*?</footer>\s*", re.DOTALL)
 # What a browser would fetch by itself; links that a person may follow stay.
 FETCHED: Final = re.compile(
     r"""(?:<(?:script|img|iframe|source)\b[^>]*\bsrc|<link\b[^>]*\bhref)=["']\s*(?:https?:)?//|url\(\s*['"]?https?:"""
@@ -52,12 +42,13 @@ def publish(folder: Path) -> Path:
 
     _forget_old(folder / RECORDS / "looked_at")
     write_pages(folder)
-    shutil.copytree(_VENDORED, folder / STATIC, dirs_exist_ok=True)
+    shutil.copytree(_SITE, folder / STATIC, dirs_exist_ok=True)
     for page in _pages(folder):
         text = page.read_text(encoding="utf-8")
         alone = standing_alone(text, depth=len(page.relative_to(folder).parts) - 1)
         if alone != text:
             page.write_text(alone, encoding="utf-8")
+    index_page(folder).write_text(index_text(folder / RECORDS), encoding="utf-8")
     return index_page(folder)
 
 
@@ -78,29 +69,16 @@ def index_page(folder: Path) -> Path:
 
 
 def standing_alone(page: str, *, depth: int) -> str:
-    """The page without a reference to another server. `depth` is how many folders it lies below the index."""
-    root = "../" * depth
-
-    def script(match: re.Match[str]) -> str:
-        copy = _copy_of(match[1])
-        return f'<script src="{root}{STATIC}/{copy}"></script>' if copy else ""
-
-    def link(match: re.Match[str]) -> str:
-        copy = _copy_of(match[1])
-        return f'<link rel="stylesheet" href="{root}{STATIC}/{copy}">' if copy else ""
-
-    page = _LINK.sub(link, _SCRIPT.sub(script, page))
-    page = _LOGO.sub(f'"{root}static/images/logo-long.png"', page)
-    page = _FAVICON.sub(f'href="{root}static/images/favicon.ico"', page)
-    return _NEWSLETTER.sub("", _BACKGROUND.sub("none", page))
-
-
-def _copy_of(address: str) -> str | None:
-    return _COPIES.get(PurePosixPath(address.partition("?")[0]).name)
+    """The page with our styles and script, and none of others. `depth` is how many folders it lies below the index."""
+    root = f"{'../' * depth}{STATIC}"
+    for foreign in (_SCRIPTS, _LINKS, _STYLES, _NEWSLETTER):
+        page = foreign.sub("", page)
+    page = _LOGO.sub("<strong>Data Docs</strong>", page)
+    page = page.replace("</head>", f'<link rel="stylesheet" href="{root}/{STYLES}">\n</head>')
+    return page.replace("</body>", f'<script src="{root}/{SCRIPT}"></script>\n</body>')
 
 
 def _pages(folder: Path) -> Iterator[Path]:
-    yield index_page(folder)
     for part in ("expectations", "validations"):
         yield from (folder / part).rglob("*.html")
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from cryptoflow.refine.batch_nature import Nature
+from cryptoflow.refine.batch_samples import Nature
 from cryptoflow_tests.definitions.compose_file import ROOT
 from cryptoflow_tests.definitions.test_docs import OPERATING, quoted_errors
 

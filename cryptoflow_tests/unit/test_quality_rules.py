@@ -12,7 +12,7 @@ from cryptoflow.cadence import Grain
 from cryptoflow.contracts import closes, contracts
 from cryptoflow.contracts.contract import FOR_EVER, Contract, column
 from cryptoflow.errors import UsageError
-from cryptoflow.quality.data_docs import FETCHED, STATIC, standing_alone
+from cryptoflow.quality.data_docs import FETCHED, SCRIPT, STATIC, STYLES, standing_alone
 from cryptoflow.quality.rendered import contract_rules
 from cryptoflow.quality.rules import Given, NoRow, OneOf, Rule, Suite, Unique, Within
 from cryptoflow.quality.suites import suite_of, suites
@@ -122,15 +122,13 @@ PAGE = """
 
 
 def test_a_page_stands_alone() -> None:
-    alone = standing_alone(PAGE, depth=2)
+    alone = standing_alone(f"<html><head></head><body>{PAGE}</body></html>", depth=2)
     assert FETCHED.search(PAGE)
     assert not FETCHED.search(alone)
-    for name in ("bootstrap.min.css", "jquery.min.js", "bootstrap.bundle.min.js"):
+    for name in (STYLES, SCRIPT):
         assert f'"../../{STATIC}/{name}"' in alone
-        assert (Path(suite_of.__code__.co_filename).parent / "vendored" / name).exists()
-    assert "vega" not in alone
-    assert "dark" not in alone
-    assert "newsletter" not in alone
-    assert 'src="../../static/images/logo-long.png"' in alone
+        assert (Path(suite_of.__code__.co_filename).parent / "site" / name).exists()
+    for gone in ("bootstrap", "jquery", "vega", "dark", "newsletter", "logo"):
+        assert gone not in alone
     assert '<a href="https://a.example">kept</a>' in alone
     assert standing_alone(alone, depth=2) == alone
