@@ -15,6 +15,7 @@ from typing import Final, Literal
 from cryptoflow.refine.identity_match import Candidates, Evidence, Likeness, shared_labels, unused_slug
 
 AliasKind = Literal["key", "symbol", "name"]
+KINDS: Final[tuple[AliasKind, ...]] = ("key", "symbol", "name")
 
 # Where two providers describe one field, the earlier in this list wins, and keeps the field.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
@@ -229,7 +230,7 @@ class _Ledger:
             alias
             for alias in keys
             if alias.alias not in listed
-            and alias.valid_from < answer.observed_at
+            and self._newest_name(alias) < answer.observed_at
             and not self._is_late(alias.slug, answer)
         ]
         if len(gone) > SUSPECT_COUNT and len(gone) > SUSPECT_SHARE * len(keys):
@@ -238,12 +239,16 @@ class _Ledger:
                 "taken for a broken answer"
             )
             return
-        kinds: tuple[AliasKind, ...] = ("key", "symbol", "name")
         for alias in gone:
-            for kind in kinds:
+            for kind in KINDS:
                 standing = self.in_force.pop((alias.slug, answer.provider, kind), None)
                 if standing:
                     self._close(standing, answer.observed_at)
+
+    def _newest_name(self, key: Alias) -> datetime:
+        """Since when the key's asset is called what it is called: nothing is ended before it has been."""
+        of_kinds = (self.in_force.get((key.slug, key.provider, kind)) for kind in KINDS)
+        return max(alias.valid_from for alias in of_kinds if alias)
 
     def _close(self, alias: Alias, instant: datetime) -> None:
         self.in_force.pop((alias.slug, alias.provider, alias.kind), None)

@@ -98,6 +98,13 @@ def test_a_key_that_vanished_is_closed_with_its_names(world: KnownWorld) -> None
     assert world.assets["beta"].is_active
 
 
+def test_what_an_instant_began_it_does_not_end(world: KnownWorld) -> None:
+    """Two answers of one instant that contradict each other: the next one decides."""
+    world.learn(answer("coingecko", day(5), listed("alpha-id", "alx", "Alpha X"), BETA))
+    assert world.learn(answer("coingecko", day(5), BETA)).closed == []
+    assert len(world.learn(answer("coingecko", day(6), BETA)).closed) == 3
+
+
 def test_an_asset_stays_active_while_another_provider_lists_it(world: KnownWorld) -> None:
     world.learn(answer("coinmarketcap", day(2), listed("8", "ALP", "Alpha")))
     world.learn(answer("coingecko", day(5), BETA))
