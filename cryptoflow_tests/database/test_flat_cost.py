@@ -47,8 +47,7 @@ class ExplainingCursor(psycopg.Cursor[TupleRow]):
 def history(database_url: str) -> str:
     """Sixty days of partitions with a row each, and the open hour."""
     make_partitions_ahead(database_url, now=NOW)
-    for days in range(DAYS, 0, -1):
-        store(database_url, sample(NOW - timedelta(days=days), "1"))
+    store(database_url, *(sample(NOW - timedelta(days=days), "1") for days in range(DAYS, 0, -1)))
     store(database_url, *(sample(NOW - n * MINUTE, f"{n + 1}", asset_id=asset) for n in range(5) for asset in (1, 2)))
     return database_url
 
