@@ -97,7 +97,7 @@ def test_larger_candles_that_do_not_follow_from_their_minutes(candles: str) -> N
         "5m": "volume = volume + 0.00000001",
         "15m": "high = high + 1",
         "30m": "low = low / 2",
-        "1h": "open = close",
+        "1h": "open = low / 2, low = low / 2",
         "4h": "trade_count = NULL",
         "1d": "samples = samples - 1",
         "1w": "is_final = false",
