@@ -1,11 +1,15 @@
-"""What the faults of a stream do to its messages: cut off, out of order, twice; drawn per message.
+"""What the faults of a stream do to its messages: cut off, out of order, twice; drawn per message. And the end of one.
 
-What does not belong here: connections, and what messages say (the streams of the exchanges).
+What does not belong here: what messages say (the streams of the exchanges).
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+
+from starlette.websockets import WebSocketDisconnect
 
 from cryptoflow.simulator.faults import FaultBoard
 
@@ -35,3 +39,18 @@ class Disturbance(Generic[M]):
         twice = self._faults.strike("ws_duplicates", self._provider) is not None
         held, self._held = self._held, []
         return [message] * (2 if twice else 1) + held
+
+
+async def serve_until_one_ends(*sides: Coroutine[Any, Any, None]) -> None:
+    """Run the sides of a connection, telling and listening, until one ends; a client that goes is no failure."""
+    tasks = [asyncio.create_task(side) for side in sides]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        failure = task.exception()
+        if failure is not None and not isinstance(failure, WebSocketDisconnect | Dropped):
+            raise failure

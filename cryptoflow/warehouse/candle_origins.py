@@ -24,6 +24,7 @@ from cryptoflow.warehouse.candle_gaps import gaps_within
 from cryptoflow.warehouse.explaining import Explanation
 from cryptoflow.warehouse.merge import telling_columns
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.superseded import superseded
 from cryptoflow.warehouse.symbols import KnownSymbol
 
 Record = dict[str, Any]
@@ -140,40 +141,17 @@ def _corrections() -> sql.Composed:
 
 
 def _corrections_of(table: sa.Table, place: int) -> sql.Composed:
-    """A version that follows another became known at the instant at which the other ended."""
-    key = [column.name for column in table.primary_key]
     telling = [name for name in telling_columns(table) if name != "formula_version"]
-    return sql.SQL(
-        """
-        SELECT
-            old.superseded_at, {place} AS place, {minutes} AS minutes, symbols.exchange, symbols.symbol,
-            {interval} AS interval, old.open_time, old.close AS old_close, new.close AS new_close,
-            array_remove(ARRAY[{changed}], NULL) AS changed
-        FROM {revisions} AS old
-        INNER JOIN candles.symbols AS symbols ON old.symbol_id = symbols.symbol_id
-        INNER JOIN LATERAL (
-            SELECT {figures} FROM {table} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
-            UNION ALL
-            SELECT {figures} FROM {revisions} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
-        ) AS new ON true
-        WHERE old.superseded_at >= %(since)s
-        """
-    ).format(
-        place=sql.Literal(place),
-        minutes=sql.SQL("old.expected_samples" if "interval" in key else "1"),
-        interval=sql.SQL("old.interval" if "interval" in key else "'1m'"),
-        changed=sql.SQL(", ").join(
-            sql.SQL("CASE WHEN old.{0} IS DISTINCT FROM new.{0} THEN {1} END").format(
-                sql.Identifier(name), sql.Literal(name)
-            )
-            for name in telling
-        ),
-        revisions=_name(revisions_table(table)),
-        table=_name(table),
-        figures=sql.SQL(", ").join(map(sql.Identifier, telling)),
-        key=sql.SQL(", ").join(map(sql.Identifier, key)),
-        old_key=sql.SQL(", ").join(sql.Identifier("old", name) for name in key),
-    )
+    has_interval = "interval" in table.primary_key
+    what = [
+        sql.SQL("{} AS place").format(sql.Literal(place)),
+        sql.SQL("old.expected_samples AS minutes" if has_interval else "1 AS minutes"),
+        sql.SQL("symbols.exchange, symbols.symbol"),
+        sql.SQL("old.interval" if has_interval else "'1m' AS interval"),
+        sql.SQL("old.open_time, old.close AS old_close, new.close AS new_close"),
+    ]
+    symbols = sql.SQL("INNER JOIN candles.symbols AS symbols ON old.symbol_id = symbols.symbol_id")
+    return superseded(table, telling, of=symbols, what=what)
 
 
 def _name(table: sa.Table) -> sql.Identifier:

@@ -18,10 +18,10 @@ from psycopg import sql
 
 from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.contracts.closes import CLOSES, SAMPLES
-from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.warehouse.merge import telling_columns
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.superseded import superseded
 
 # The first that a table has is what it is about.
 _FIGURES: Final = ("price_usd", "velocity", "data_quality_score")
@@ -66,45 +66,17 @@ def _statement() -> sql.Composed:
 
 
 def _of_table(table: sa.Table, place: int) -> sql.Composed:
-    """A version that follows another became known at the instant at which the other ended."""
-    key = [column.name for column in table.primary_key]
     telling = [name for name in telling_columns(table) if name not in _NOT_TOLD]
     figure = next(name for name in _FIGURES if name in table.columns)
-    return sql.SQL(
-        """
-        SELECT
-            old.superseded_at, {said_by} AS said_by, {place} AS place, old.{clock} AS at, assets.slug,
-            {provider} AS provider, {figure_name} AS figure, old.{figure} AS old_value, new.{figure} AS new_value,
-            array_remove(ARRAY[{changed}], NULL) AS changed
-        FROM {revisions} AS old
-        INNER JOIN market.assets AS assets ON old.asset_id = assets.asset_id
-        INNER JOIN LATERAL (
-            SELECT {figures} FROM {table} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
-            UNION ALL
-            SELECT {figures} FROM {revisions} WHERE ({key}) = ({old_key}) AND recorded_at = old.superseded_at
-        ) AS new ON true
-        WHERE old.superseded_at >= %(since)s
-        """
-    ).format(
-        said_by=sql.Literal(f"{table.schema}.{table.name}"),
-        place=sql.Literal(place),
-        clock=sql.Identifier(key[0]),
-        provider=sql.SQL("old.provider" if "provider" in key else "NULL::text"),
-        figure_name=sql.Literal(figure),
-        figure=sql.Identifier(figure),
-        changed=sql.SQL(", ").join(
-            sql.SQL("CASE WHEN old.{0} IS DISTINCT FROM new.{0} THEN {1} END").format(
-                sql.Identifier(name), sql.Literal(name)
-            )
-            for name in telling
-        ),
-        revisions=_name(revisions_table(table)),
-        table=_name(table),
-        figures=sql.SQL(", ").join(map(sql.Identifier, telling)),
-        key=sql.SQL(", ").join(map(sql.Identifier, key)),
-        old_key=sql.SQL(", ").join(sql.Identifier("old", name) for name in key),
-    )
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
+    has_provider = "provider" in table.primary_key
+    what = [
+        sql.SQL("{} AS said_by").format(sql.Literal(f"{table.schema}.{table.name}")),
+        sql.SQL("{} AS place").format(sql.Literal(place)),
+        sql.SQL("old.{} AS at").format(sql.Identifier(next(iter(table.primary_key)).name)),
+        sql.SQL("assets.slug"),
+        sql.SQL("old.provider" if has_provider else "NULL::text AS provider"),
+        sql.SQL("{} AS figure").format(sql.Literal(figure)),
+        sql.SQL("old.{0} AS old_value, new.{0} AS new_value").format(sql.Identifier(figure)),
+    ]
+    assets = sql.SQL("INNER JOIN market.assets AS assets ON old.asset_id = assets.asset_id")
+    return superseded(table, telling, of=assets, what=what)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from cryptoflow.simulator.binance.feed import Stream, StreamMessage, messages_between, parse_stream
 from cryptoflow.simulator.binance.venue import now_us, venue_of
-from cryptoflow.simulator.disturbance import Disturbance, Dropped
+from cryptoflow.simulator.disturbance import Disturbance, serve_until_one_ends
 from cryptoflow.simulator.market.trades import DAY_US, MINUTE_US
 from cryptoflow.simulator.responses import encode_json
 
@@ -58,17 +58,7 @@ class StreamConnection:
     async def run(self) -> None:
         """Serve until the client goes, the life is over, or a fault cuts it."""
         await self._websocket.accept()
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            failure = task.exception()
-            if failure is not None and not isinstance(failure, WebSocketDisconnect | Dropped):
-                raise failure
+        await serve_until_one_ends(self._tell(), self._listen())
 
     # Telling ----------------------------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from cryptoflow.simulator.coinbase.venue import FIRST_TRADE_ID, Venue, iso, trade_rows, venue_of
-from cryptoflow.simulator.disturbance import Disturbance, Dropped
+from cryptoflow.simulator.disturbance import Disturbance, serve_until_one_ends
 from cryptoflow.simulator.market.trades import MICROS, MINUTE_US, fill, first_trade_id
 from cryptoflow.simulator.responses import encode_json
 
@@ -51,17 +51,7 @@ class FeedConnection:
     async def run(self) -> None:
         """Serve until the client goes, or a fault cuts the connection."""
         await self._websocket.accept()
-        tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            failure = task.exception()
-            if failure is not None and not isinstance(failure, WebSocketDisconnect | Dropped):
-                raise failure
+        await serve_until_one_ends(self._tell(), self._listen())
 
     # Telling ----------------------------------------------------------------------------------------------------
 
