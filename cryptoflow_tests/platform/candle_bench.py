@@ -174,7 +174,7 @@ def micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
     """Look again and again until it is so, within the patience of a test."""
     deadline = time.monotonic() + seconds
     while not is_so():
