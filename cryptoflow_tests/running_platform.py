@@ -7,33 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
 import psycopg
 
-T = TypeVar("T")
-
 PROGRAM = str(Path(sys.executable).with_name("cryptoflow"))
 START_SECONDS = 180.0
-
-
-def wait_for(condition: Callable[[], T | None], *, seconds: float, what: str) -> T:
-    """Ask until the condition gives something true; fail with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}; the last answer was {found!r}")
-        time.sleep(0.2)
 
 
 @dataclass(frozen=True, slots=True)

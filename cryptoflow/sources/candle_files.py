@@ -34,7 +34,8 @@ _MOST_MISFITS: Final = 20_000
 # So many rows tell by their distances which interval they are of.
 _ENOUGH_TO_TELL: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
-_DAMAGED: Final = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+# A RuntimeError is what zipfile raises for a locked file, and for one that is packed in a way that it does not know.
+_DAMAGED: Final = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError)
 
 
 class CandleFileRefused(PermanentError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
-from cryptoflow_tests.running_platform import RunningPlatform, wait_for
+from cryptoflow_tests.running_platform import RunningPlatform
+from cryptoflow_tests.waiting import wait_for
 
 PAGE_MILLISECONDS = 30_000
 

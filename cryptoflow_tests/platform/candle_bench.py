@@ -5,7 +5,6 @@ The world's clock begins before a halt of both exchanges, on a day whose archive
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +27,7 @@ from cryptoflow.simulator.market.trades import MICROS, Tape, fill, fills_of
 from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
+from cryptoflow_tests.waiting import wait_for
 
 START = instant("2025-02-11T05:58:30")
 MINUTE = timedelta(minutes=1)
@@ -175,8 +175,5 @@ def micros(moment: datetime) -> int:
 
 
 def wait_until(is_so: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
-    """Look again and again until it is so, within the patience of a test."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"it never came to be: {what}"
-        time.sleep(0.05)
+    """Wait with the patience that a feed may ask of a busy machine."""
+    wait_for(is_so, seconds=seconds, what=what)

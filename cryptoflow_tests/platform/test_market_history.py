@@ -16,9 +16,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
-from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.cli.main import app
-from cryptoflow.collect.history import HistoryReport, collect_history
 from cryptoflow.collect.planning import current_plan, sweep
 from cryptoflow.collect.snapshots import collect_snapshots
 from cryptoflow.defs.market.history import history_standing, market_history
@@ -36,78 +34,13 @@ from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
 from cryptoflow.warehouse.history import FirstHistory
 from cryptoflow.warehouse.locks import dataset_lock
-from cryptoflow_tests.closes_model import FACTS, POINTS, held, rows
-from cryptoflow_tests.running_platform import wait_for
+from cryptoflow_tests.closes_model import FACTS, POINTS, held
+from cryptoflow_tests.platform.history_bench import ASSETS, Bench
+from cryptoflow_tests.waiting import wait_for
 
 START = instant("2026-09-03T12:00:30")
-ASSETS = 12
 MINUTE = timedelta(minutes=1)
 FINE = "market_chart has a point every 5 minutes; none falls into this minute."
-
-
-class Bench:
-    """A simulated world whose time a test moves, a warehouse, ticks, and runs of history."""
-
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
-
-    @property
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.world.clock.now(), UTC)
-
-    @property
-    def minute(self) -> datetime:
-        return bucket_start(self.now, Grain.MINUTE)
-
-    def advance(self, minutes: float) -> None:
-        self.world.clock.set(now=self.world.clock.now() + 60 * minutes)
-
-    def settings(self, **changes: Any) -> Any:
-        given: dict[str, Any] = {
-            "simulator_url": self.server.url,
-            "universe_size": ASSETS,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "coingecko_calls_per_minute": 10_000,
-            "coinmarketcap_calls_per_minute": 10_000,
-        }
-        return load_settings(**given | changes)
-
-    def tick(self) -> None:
-        """CoinGecko alone, so that what it misses nobody else has."""
-        settings = self.settings()
-        collect_snapshots(
-            settings,
-            slot=self.minute,
-            database_url=self.database_url,
-            redis_url=self.valkey_url,
-            calls={"coingecko": sweep(settings)["coingecko"]},
-        )
-
-    def run(self, *, seconds: float | None = None, depths: tuple[int, ...] = (), **changes: Any) -> HistoryReport:
-        return collect_history(
-            self.settings(**changes),
-            now=self.now,
-            database_url=self.database_url,
-            redis_url=self.valkey_url,
-            depths=depths,
-            seconds=seconds,
-            run_id="run-1",
-        )
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        return rows(self.database_url, query, *values)
-
-    def slots(self) -> dict[datetime, tuple[str, str | None]]:
-        found = self.rows("SELECT slot, state, reason FROM ops.slots WHERE provider = 'coingecko' ORDER BY slot")
-        return {slot: (state, reason) for slot, state, reason in found}
-
-    def calls(self) -> int:
-        ((count,),) = self.rows("SELECT count(*) FROM raw.fetches WHERE endpoint LIKE 'coins/{id}/%%'")
-        return int(count)
 
 
 @pytest.fixture(scope="module")

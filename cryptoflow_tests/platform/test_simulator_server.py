@@ -1,71 +1,22 @@
-"""The simulator as a server: faults as a client meets them, limits, the control plane, the process, the commands."""
+"""The simulator as a server: faults as a client meets them, and the world that it plays."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
-from cryptoflow.cli import simulate
-from cryptoflow.errors import PermanentError, TransientError
 from cryptoflow.resources import resource_path
 from cryptoflow.simulator.client import SimulatorClient
 from cryptoflow.simulator.faults import FAULTS
 from cryptoflow.simulator.server import SimulatorServer
-
-NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
-MARKETS = "/coingecko/api/v3/coins/markets?vs_currency=usd&per_page=20"
-CHART = "/coingecko/api/v3/coins/bitcoin/market_chart?vs_currency=usd&days=30"
-LISTINGS = "/coinmarketcap/v1/cryptocurrency/listings/latest?limit=20"
-DEMO_KEY = {"x-cg-demo-api-key": "SIM-DEMO-1", "x-cmc_pro_api_key": "SIM-1"}
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """Wait for the condition; fail when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited condition did not come"
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def simulator() -> Iterator[SimulatorServer]:
-    with SimulatorServer(asset_count=60) as server:
-        server.world.clock.set(now=NOON, freeze=True)
-        yield server
-
-
-@pytest.fixture
-def web(simulator: SimulatorServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=simulator.url, headers=DEMO_KEY, trust_env=False, timeout=10.0) as client:
-        yield client
-
-
-@pytest.fixture
-def control(simulator: SimulatorServer) -> Iterator[SimulatorClient]:
-    with SimulatorClient(simulator.url) as client:
-        yield client
-
-
-@pytest.fixture
-def silent_url() -> Iterator[str]:
-    """An address that is taken, but where nobody answers."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+from cryptoflow_tests.platform.simulated_server import CHART, DEMO_KEY, LISTINGS, MARKETS, NOON
+from cryptoflow_tests.waiting import wait_for
 
 
 def read_until_reset(raw: socket.socket, got: bytearray) -> None:
@@ -90,7 +41,8 @@ def test_hang_sends_no_byte_until_the_client_goes(
     control.add_fault("hang", provider="coingecko")
     with pytest.raises(httpx.ReadTimeout):
         web.get(MARKETS, timeout=0.2)
-    until(lambda: [seen.status for seen in simulator.world.traffic.last(provider="coingecko")] == [0])
+    seen = simulator.world.traffic.last
+    wait_for(lambda: [one.status for one in seen(provider="coingecko")] == [0], seconds=10, what="the client is gone")
     assert web.get(LISTINGS).status_code == 200
 
 
@@ -265,7 +217,7 @@ def test_a_rate_hits_a_share_and_repeats_on_a_server_with_the_same_seed(
 def test_a_fault_is_over_after_its_time(web: httpx.Client, control: SimulatorClient) -> None:
     control.add_fault("http_5xx", for_seconds=0.2)
     assert web.get(MARKETS).status_code >= 500
-    until(lambda: control.faults().active == [])
+    wait_for(lambda: control.faults().active == [], seconds=10, what="the fault is over")
     assert web.get(MARKETS).status_code == 200
 
 
@@ -336,244 +288,3 @@ def test_a_mistyped_prefix_names_the_nearest(web: httpx.Client) -> None:
     answer = web.get("/coingeko/api/v3/ping")
     assert answer.status_code == 404
     assert "Did you mean 'coingecko'?" in answer.json()["cure"]
-
-
-# Limits of the others --------------------------------------------------------------------------------------------
-
-
-def test_binance_weights_are_counted_refused_and_ignoring_the_refusal_is_banned(
-    simulator: SimulatorServer, web: httpx.Client, control: SimulatorClient
-) -> None:
-    control.set_quota(provider="binance", plan="ip", window="minute", quota=5)
-    klines = "/binance/api/v3/klines?symbol=BTCUSDT&interval=1h&limit=3"
-    assert [web.get(klines).headers["x-mbx-used-weight-1m"] for _ in range(2)] == ["2", "4"]
-    refused = web.get(klines)
-    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
-    banned = [web.get(klines).status_code for _ in range(6)]
-    assert banned[-1] == 418
-    simulator.world.clock.set(now=NOON + 61.0)
-    assert web.get(klines).status_code == 418
-    simulator.world.clock.set(now=NOON + 121.0)
-    assert web.get(klines).status_code == 200
-
-
-def test_beaconchain_states_its_limits(web: httpx.Client) -> None:
-    path = "/beaconchain/api/v1/ethstore/latest"
-    first, second = web.get(path), web.get(path)
-    assert first.headers["x-ratelimit-remaining-month"] == "999"
-    assert (first.headers["ratelimit-limit"], first.headers["ratelimit-remaining"]) == ("1", "0")
-    assert second.status_code == 429
-
-
-def test_blockchain_info_rehearses_its_limit_on_a_200(web: httpx.Client) -> None:
-    answers = [web.get("/blockchain_info/stats") for _ in range(61)]
-    assert "retry-after" not in answers[0].headers
-    assert (answers[40].status_code, answers[40].headers["retry-after"]) == (200, "60")
-    assert answers[40].headers["cf-rate-limit-action"] == "simulate"
-    assert answers[60].status_code == 429
-
-
-def test_solana_refuses_with_retry_after(web: httpx.Client, control: SimulatorClient) -> None:
-    control.set_quota(provider="solana", plan="ip", window="ten_seconds", quota=1)
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getEpochInfo"}
-    assert web.post("/solana", json=call).status_code == 200
-    refused = web.post("/solana", json=call)
-    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
-
-
-def test_reddit_counts_in_headers_and_blocks_nameless_agents(web: httpx.Client, control: SimulatorClient) -> None:
-    control.set_quota(provider="reddit", plan="ip", window="ten_minutes", quota=2)
-    path, agent = "/reddit/r/Bitcoin/about.json", {"user-agent": "linux:collector:1.0 (by /u/nobody)"}
-    answers = [web.get(path, headers=agent) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    stated = [tuple(answers[0].headers[f"x-ratelimit-{name}"] for name in ("used", "remaining", "reset"))]
-    assert stated == [("1", "1.0", "600")]
-    assert answers[2].headers["content-type"].startswith("text/html")
-    blocked = web.get(path, headers={"user-agent": "python-httpx/0.28"})
-    assert (blocked.status_code, blocked.headers["content-type"][:9]) == (403, "text/html")
-
-
-def test_github_counts_in_headers_and_refuses_with_403(web: httpx.Client, control: SimulatorClient) -> None:
-    control.set_quota(provider="github", plan="anonymous", window="hour", quota=1)
-    path = "/github/repos/bitcoin/bitcoin"
-    first, second = web.get(path), web.get(path)
-    assert (first.status_code, first.headers["x-ratelimit-remaining"]) == (200, "0")
-    assert first.headers["x-ratelimit-reset"] == str(int(NOON) + 3_600)
-    assert (second.status_code, second.headers["x-ratelimit-remaining"]) == (403, "0")
-    assert web.get(path, headers={"authorization": "Bearer t"}).headers["x-ratelimit-limit"] == "5000"
-    assert web.get(path, headers={"user-agent": ""}).status_code == 403
-
-
-def test_a_stream_opens_within_the_limit_of_connections(simulator: SimulatorServer, control: SimulatorClient) -> None:
-    simulator.world.clock.set(freeze=False)
-    control.set_quota(provider="binance_stream", plan="ip", window="five_minutes", quota=1)
-    url = f"{simulator.websocket_url}/binance_stream/ws/btcusdt@trade"
-    with connect(url, proxy=None) as stream:
-        assert json.loads(stream.recv(timeout=20.0))["e"] == "trade"
-    with pytest.raises(InvalidStatus, match="403"):
-        connect(url, proxy=None)
-    assert [seen.status for seen in control.requests(provider="binance_stream")] == [101, 403]
-
-
-# The control plane -----------------------------------------------------------------------------------------------
-
-
-def test_the_clock_is_set_through_the_control_plane(control: SimulatorClient, web: httpx.Client) -> None:
-    assert control.set_clock(now=NOON + 3_600.0).frozen
-    assert web.get(MARKETS).headers["date"] == "Thu, 01 Jan 2026 13:00:00 GMT"
-    assert control.set_clock(speed=60.0, freeze=False).speed == 60.0
-    until(lambda: control.state().clock.now > NOON + 3_610.0)
-
-
-def test_the_state_says_who_used_what(control: SimulatorClient, web: httpx.Client) -> None:
-    web.get(MARKETS)
-    web.get(LISTINGS)
-    control.add_fault("latency", provider="mempool", rate=0.5, for_seconds=60)
-    state = control.state()
-    assert [(fault.name, fault.provider, fault.rate) for fault in state.faults] == [("latency", "mempool", 0.5)]
-    used = {user.provider: user for user in state.limits.usage}
-    assert used["coingecko"].plan == "demo"
-    assert used["coingecko"].windows["month"].used == 1
-    assert used["coinmarketcap"].windows["month"].used == 1
-    assert state.requests["coingecko"].routes == {"/api/v3/coins/markets": 1}
-    assert state.requests["coingecko"].statuses == {"200": 1}
-
-
-def test_the_requests_are_recorded_without_secrets(control: SimulatorClient, web: httpx.Client) -> None:
-    web.get(MARKETS + "&x_cg_demo_api_key=SIM-DEMO-SECRET", headers={"user-agent": "collector/1"})
-    web.get("/coingecko/api/v3/coins/nothing")
-    first, second = control.requests(provider="coingecko")
-    assert (first.method, first.status, first.plan) == ("GET", 200, "demo")
-    assert first.path == "/coingecko/api/v3/coins/markets"
-    assert first.headers["user-agent"] == "collector/1"
-    assert "SECRET" not in repr(first)
-    assert second.status == 404
-    control.forget_requests()
-    assert control.requests() == []
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "words"),
-    [
-        ("clock", '{"now": 1767268800000}', "not milliseconds"),
-        ("clock", '{"speed": 0}', "cannot run at speed"),
-        ("clock", '{"sped": 1}', "Fields: now, speed, freeze"),
-        ("clock", "{", "not JSON"),
-        ("faults", '{"name": "latenci"}', "Did you mean 'latency'?"),
-        ("faults", '{"name": "latency", "provider": "binanse"}', "Did you mean 'binance'?"),
-        ("faults", '{"name": "latency", "rate": 7}', "cannot have the rate"),
-        ("faults", "{}", "missing required field"),
-        ("limits", '{"provider": "coingecko", "quota": 5}', "needs a provider, a plan and a window"),
-        ("limits", '{"provider": "kraken", "plan": "ip", "window": "day", "quota": 5}', "plays no provider"),
-    ],
-)
-def test_an_order_that_cannot_be_carried_out_says_why(
-    simulator: SimulatorServer, path: str, body: str, words: str
-) -> None:
-    answer = httpx.post(f"{simulator.url}/_control/{path}", content=body, trust_env=False)
-    assert answer.status_code == 400
-    assert words in f"{answer.json()['error']} {answer.json()['cure']}"
-
-
-def test_the_client_turns_a_refusal_into_an_error_with_a_cure(control: SimulatorClient) -> None:
-    with pytest.raises(PermanentError, match=r"no fault named 'hangs'.*Did you mean 'hang'\?"):
-        control.add_fault("hangs")
-
-
-def test_the_client_says_that_nobody_is_there(silent_url: str) -> None:
-    with SimulatorClient(silent_url) as client:
-        assert not client.is_healthy()
-        with pytest.raises(TransientError, match="No simulator answers"):
-            client.state()
-
-
-# The commands ----------------------------------------------------------------------------------------------------
-
-
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(simulate.app, arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def test_the_commands_steer_a_running_simulator(
-    simulator: SimulatorServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "endpoints.json").write_text(json.dumps({"simulator_url": simulator.url}), encoding="utf-8")
-    monkeypatch.setenv("CRYPTOFLOW_HOME", str(tmp_path))
-    assert "latency on coingecko, 20% of the requests, for 300 s more" in run(
-        "fault", "latency", "--provider", "coingecko", "--for", "5m", "--rate", "0.2"
-    )
-    listed = run("faults")
-    assert all(name in listed for name in FAULTS)
-    assert "latency on coingecko" in listed
-    assert json.loads(run("faults", "--json"))["active"][0]["name"] == "latency"
-    assert "2026-01-01T12:00:00+00:00 (frozen)" in run("clock")
-    assert "2025-06-01T00:00:00+00:00" in run("clock", "--now", "2025-06-01")
-    assert "speed 60" in run("clock", "--speed", "60", "--run")
-    assert "latency on coingecko" in run("state", "--url", simulator.url)
-    assert json.loads(run("state", "--json"))["seed"] == 1
-    assert run("clear").strip() == "Cleared 1 fault."
-    assert simulator.world.faults.active() == []
-
-
-def test_a_command_with_a_mistyped_name_helps(simulator: SimulatorServer) -> None:
-    result = CliRunner().invoke(simulate.app, ["fault", "latancy", "--url", simulator.url])
-    assert isinstance(result.exception, PermanentError)
-    assert "Did you mean 'latency'?" in str(result.exception)
-
-
-def test_the_faults_are_listed_without_a_simulator(
-    silent_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "endpoints.json").write_text(json.dumps({"simulator_url": silent_url}), encoding="utf-8")
-    monkeypatch.setenv("CRYPTOFLOW_HOME", str(tmp_path))
-    assert "No simulator is running here." in run("faults")
-
-
-# The process -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def process(unused_port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    command = [sys.executable, "-m", "cryptoflow.simulator.server", "--port", str(unused_port), "--assets", "250"]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "PYTHONWARNINGS": "default"})
-    try:
-        yield child, f"http://127.0.0.1:{unused_port}"
-    finally:
-        child.kill()
-        child.communicate()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_the_process_serves_and_ends_cleanly_while_a_connection_hangs(
-    process: tuple[subprocess.Popen[bytes], str],
-) -> None:
-    child, url = process
-    with SimulatorClient(url) as control:
-        until(control.is_healthy, seconds=30.0)
-        control.add_fault("hang", provider="coingecko")
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5.0) as raw:
-            raw.sendall(b"GET /coingecko/api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\n")
-            child.send_signal(signal.SIGTERM)
-            assert child.wait(timeout=10.0) == 0
-    assert child.stderr is not None
-    assert child.stderr.read() == b""
-
-
-def test_a_port_that_is_taken_is_one_clear_sentence(silent_url: str) -> None:
-    port = silent_url.rpartition(":")[2]
-    command = [sys.executable, "-m", "cryptoflow.simulator.server", "--port", port, "--assets", "12"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30.0, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr == (
-        f"The simulator cannot listen on 127.0.0.1:{port}: Address already in use. "
-        "Choose another with --port, or stop what holds it.\n"
-    )

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cryptoflow_tests.running_platform import RunningPlatform, started_platform, wait_for
+from cryptoflow_tests.running_platform import RunningPlatform, started_platform
+from cryptoflow_tests.waiting import wait_for
 
 
 @pytest.fixture

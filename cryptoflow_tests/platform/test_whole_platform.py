@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from cryptoflow_tests.running_platform import RunningPlatform, wait_for
+from cryptoflow_tests.running_platform import RunningPlatform
 from cryptoflow_tests.tiers import GIVEN
+from cryptoflow_tests.waiting import wait_for
 
 EMBEDDED = [
     part

@@ -1,0 +1,81 @@
+"""What the tests of history share: a simulated world whose time they move, a warehouse, ticks, and runs of history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptoflow.cadence import Grain, bucket_start
+from cryptoflow.collect.history import HistoryReport, collect_history
+from cryptoflow.collect.planning import sweep
+from cryptoflow.collect.snapshots import collect_snapshots
+from cryptoflow.settings import load_settings
+from cryptoflow.simulator.server import SimulatorServer
+from cryptoflow_tests.closes_model import rows
+
+ASSETS = 12
+
+
+class Bench:
+    """A simulated world whose time a test moves, a warehouse, ticks, and runs of history."""
+
+    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
+        self.server = server
+        self.world = server.world
+        self.database_url = database_url
+        self.valkey_url = valkey_url
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.world.clock.now(), UTC)
+
+    @property
+    def minute(self) -> datetime:
+        return bucket_start(self.now, Grain.MINUTE)
+
+    def advance(self, minutes: float) -> None:
+        self.world.clock.set(now=self.world.clock.now() + 60 * minutes)
+
+    def settings(self, **changes: Any) -> Any:
+        given: dict[str, Any] = {
+            "simulator_url": self.server.url,
+            "universe_size": ASSETS,
+            "http_attempts": 2,
+            "http_read_timeout_seconds": 5,
+            "coingecko_calls_per_minute": 10_000,
+            "coinmarketcap_calls_per_minute": 10_000,
+        }
+        return load_settings(**given | changes)
+
+    def tick(self) -> None:
+        """CoinGecko alone, so that what it misses nobody else has."""
+        settings = self.settings()
+        collect_snapshots(
+            settings,
+            slot=self.minute,
+            database_url=self.database_url,
+            redis_url=self.valkey_url,
+            calls={"coingecko": sweep(settings)["coingecko"]},
+        )
+
+    def run(self, *, seconds: float | None = None, depths: tuple[int, ...] = (), **changes: Any) -> HistoryReport:
+        return collect_history(
+            self.settings(**changes),
+            now=self.now,
+            database_url=self.database_url,
+            redis_url=self.valkey_url,
+            depths=depths,
+            seconds=seconds,
+            run_id="run-1",
+        )
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return rows(self.database_url, query, *values)
+
+    def slots(self) -> dict[datetime, tuple[str, str | None]]:
+        found = self.rows("SELECT slot, state, reason FROM ops.slots WHERE provider = 'coingecko' ORDER BY slot")
+        return {slot: (state, reason) for slot, state, reason in found}
+
+    def calls(self) -> int:
+        ((count,),) = self.rows("SELECT count(*) FROM raw.fetches WHERE endpoint LIKE 'coins/{id}/%%'")
+        return int(count)
