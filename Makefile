@@ -6,6 +6,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
 SOURCES := cryptoflow cryptoflow_tests sql bench
 SCRATCH := .venv/scratch
+# More than two get in each other's way: a whole platform is twelve processes.
+WORKERS ?= 2
 # Dagster's own tools would otherwise read ./dagster.yaml, which wants a running platform.
 export DAGSTER_HOME := $(CURDIR)/.venv/dagster
 

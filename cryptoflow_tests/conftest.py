@@ -1,8 +1,9 @@
 """Real parts for the tests, and the rule of the tiers.
 
 PostgreSQL and Valkey are the embedded ones, or external ones when CRYPTOFLOW_DATABASE_URL and CRYPTOFLOW_REDIS_URL are
-set (then databases named `cryptoflow_test_...` are made and dropped, and database 15 of the Valkey is emptied). Every
-test has a database of its own, cloned from a migrated template.
+set (then databases named `cryptoflow_test_...` are made and dropped, and database 15 of the Valkey is emptied, 14 by
+the second process that shares the tests, and so on). Every test has a database of its own, cloned from a migrated
+template.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parent
 GIVEN_DATABASE_URL = tiers.GIVEN["CRYPTOFLOW_DATABASE_URL"]
 GIVEN_REDIS_URL = tiers.GIVEN["CRYPTOFLOW_REDIS_URL"]
 EXTERNAL_VALKEY_DATABASE = 15
+WHOLE_PLATFORMS = "whole platforms"
 QUIET_CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,17 +45,30 @@ QUIET_CHROMIUM = (
 )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if _hands_out(config):
+        return  # it runs no test itself, and what is set has to reach those who do
     tiers.watch()
     # No setting of the person who runs the tests leaks into them; each test sets what it needs.
     for name in [name for name in os.environ if name.startswith("CRYPTOFLOW_")]:
         del os.environ[name]
 
 
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process only hands out tests to others."""
+    return bool(config.getoption("numprocesses", None)) and not _shares(config)
+
+
+def _shares(config: pytest.Config) -> bool:
+    """Whether this process is one of several that run the tests."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads which belong together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refusals = []
     for item in items:
-        tier = item.path.relative_to(ROOT).parts[0]
+        tier = _tier(item)
         if tier not in tiers.TIERS:
             refusals.append(f"{item.nodeid}: {tier!r} is no tier; the tiers are {', '.join(tiers.TIERS)}")
             continue
@@ -64,8 +79,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             refusals.append(f"{item.nodeid}: {reason}")
     if refusals:
         raise pytest.UsageError("tests in the wrong tier:\n" + "\n".join(refusals))
-    # The quick tiers first; the browser last, because Playwright keeps an event loop in this thread while it is open.
-    items.sort(key=lambda item: tiers.TIERS.index(item.path.relative_to(ROOT).parts[0]))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_together(item)))
+    # The quick tiers first, to hear early what is wrong; the browser last, because Playwright keeps an event loop in
+    # this thread while it is open. Where several processes share the tests, what takes longest goes first.
+    if items and _shares(items[0].config):
+        items.sort(key=_longest_first)
+    else:
+        items.sort(key=lambda item: tiers.TIERS.index(_tier(item)))
+
+
+def _tier(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).parts[0]
+
+
+def _together(item: pytest.Item) -> str:
+    """What one process runs from end to end: a file, or all that starts whole platforms, one after another."""
+    return WHOLE_PLATFORMS if "external_servers" in getattr(item, "fixturenames", []) else item.path.name
+
+
+def _longest_first(item: pytest.Item) -> tuple[bool, bool, int]:
+    return _tier(item) == "browser", _together(item) != WHOLE_PLATFORMS, -tiers.TIERS.index(_tier(item))
 
 
 def _defined_beside(item: pytest.Item, name: str) -> bool:
@@ -76,7 +110,7 @@ def _defined_beside(item: pytest.Item, name: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _closed_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.path.relative_to(ROOT).parts[0] != "unit":
+    if _tier(request.node) != "unit":
         yield
         return
     with tiers.closed_in(request.node.nodeid):
@@ -129,7 +163,8 @@ def _scratch_database(admin_url: str, template: str) -> Iterator[str]:
 
 
 def _test_valkey(url: str) -> str:
-    return url.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE}"
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return url.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE - number}"
 
 
 @pytest.fixture(scope="session")

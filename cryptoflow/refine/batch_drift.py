@@ -1,6 +1,6 @@
 """Whether an answer is of another nature than the recent past: its times, its rows, its figures. Each row may be sound.
 
-    time_jump       the times are in another unit, or days away from where they lay
+    time_jump       the times are in another unit, or moved days away from our clock
     rows_fell       most of the assets in the ranks that were asked did not come
     field_vanished  a figure is missing from most of the assets that had it
     frozen_values   price and volume of nearly all came again and again as they were, though their times moved on
@@ -45,7 +45,7 @@ _NEAR_FACTOR: Final = 2
 
 
 def time_jump(rows: Sequence[Sample], before: Mapping[int, Stood]) -> BatchFinding | None:
-    """Most times are those of another unit, or lie days away from where they lay before."""
+    """Most times are those of another unit, or lie days farther from our clock than they lay before."""
     late = sorted((row.fetched_at - row.observed_at, row.observed_at) for row in rows if row.observed_at is not None)
     if len(late) < LEAST_ROWS:
         return None
@@ -53,7 +53,8 @@ def time_jump(rows: Sequence[Sample], before: Mapping[int, Stood]) -> BatchFindi
     lags = sorted(stood.fetched_at - stood.observed_at for row in rows if (stood := before.get(row.asset_id)))
     lag_before = lags[len(lags) // 2] if len(lags) >= LEAST_ROWS else None
     unit = _unit_words(observed_at, observed_at + lag)
-    is_near = abs(lag) <= TIMES_FAR_OFF or lag_before is None or abs(lag - lag_before) <= TIMES_FAR_OFF
+    # Times that come nearer to our clock than they were are a clock that was set right.
+    is_near = abs(lag) <= TIMES_FAR_OFF + abs(lag if lag_before is None else lag_before)
     if unit is None and is_near:
         return None
     where = "" if lag_before is None else f", and lay {_side_words(lag_before)} before"

@@ -223,6 +223,14 @@ def test_a_clock_that_was_always_far_off_is_no_change() -> None:
     assert natures(judged(rows, before={})) == ["clock_behind"]
 
 
+@pytest.mark.parametrize("before", [NOW - timedelta(days=3), NOW + timedelta(days=3)])
+def test_a_clock_that_was_set_right_is_no_change_for_the_worse(before: datetime) -> None:
+    wrong = {number: replace(one, observed_at=before) for number, one in stood().items()}
+    assert judged(batch(), before=wrong).refused == {}
+    # A step back towards our clock that does not reach it, either.
+    assert judged(batch(observed_at=NOW + (before - NOW) / 2), before=wrong).refused == {}
+
+
 def test_times_in_milliseconds_of_an_early_clock_are_named_so() -> None:
     early = datetime(1971, 6, 1, tzinfo=UTC)
     rows = batch(fetched_at=early, observed_at=datetime.fromtimestamp(early.timestamp() * 1000, UTC))
