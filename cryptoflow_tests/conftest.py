@@ -13,13 +13,15 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from cryptoflow.runtime.postgres import EmbeddedPostgres
 from cryptoflow.runtime.urls import parse_database_url, with_database
@@ -64,7 +66,6 @@ def _shares(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads which belong together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refusals = []
     for item in items:
@@ -79,8 +80,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             refusals.append(f"{item.nodeid}: {reason}")
     if refusals:
         raise pytest.UsageError("tests in the wrong tier:\n" + "\n".join(refusals))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_together(item)))
     # The quick tiers first, to hear early what is wrong; the browser last, because Playwright keeps an event loop in
     # this thread while it is open. Where several processes share the tests, what takes longest goes first.
     if items and _shares(items[0].config):
@@ -93,13 +92,27 @@ def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT).parts[0]
 
 
-def _together(item: pytest.Item) -> str:
-    """What one process runs from end to end: a file, or all that starts whole platforms, one after another."""
-    return WHOLE_PLATFORMS if "external_servers" in getattr(item, "fixturenames", []) else item.path.name
-
-
 def _longest_first(item: pytest.Item) -> tuple[bool, bool, int]:
-    return _tier(item) == "browser", _together(item) != WHOLE_PLATFORMS, -tiers.TIERS.index(_tier(item))
+    return _tier(item) == "browser", _scope(item.nodeid) != WHOLE_PLATFORMS, -tiers.TIERS.index(_tier(item))
+
+
+def _scope(nodeid: str) -> str:
+    """What one process runs from end to end: a file, or all that uses the shared platform and whole ones beside it."""
+    file = PurePosixPath(nodeid.partition("::")[0])
+    is_whole = file.parent.name == "browser" or file.name.startswith("test_whole_platform")
+    return WHOLE_PLATFORMS if is_whole else file.name
+
+
+class ByScope(LoadScopeScheduling):
+    """Hands out to the processes what belongs together, in the order in which it was collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return ByScope(config, log)
 
 
 def _defined_beside(item: pytest.Item, name: str) -> bool:

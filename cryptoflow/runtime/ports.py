@@ -7,6 +7,7 @@ What does not belong here: who listens on them.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import socket
 import sys
@@ -58,5 +59,6 @@ def _claim(port: int) -> bool:
     except OSError as error:
         claim.close()
         return error.errno != errno.EADDRINUSE
+    atexit.register(claim.close)
     _claims[port] = claim
     return True
