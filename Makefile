@@ -38,8 +38,8 @@ demo: env ## Start everything here, on simulated markets.
 up: env ## Start everything here, on the live providers.
 	$(RUN)/cryptoflow up
 
-test: .venv/.bench ## Run the tests on real parts.
-	$(RUN)/pytest $(ARGS)
+test: .venv/.bench ## Run the tests on real parts, shared among WORKERS processes.
+	$(RUN)/pytest --numprocesses $(WORKERS) $(ARGS)
 
 check: .venv/.bench ## Run the linters, and prove that definitions load and migrations equal contracts.
 	$(RUN)/ruff check $(SOURCES)
