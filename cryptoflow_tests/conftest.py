@@ -92,8 +92,22 @@ def _tier(item: pytest.Item) -> str:
     return item.path.relative_to(ROOT).parts[0]
 
 
-def _longest_first(item: pytest.Item) -> tuple[bool, bool, int]:
-    return _tier(item) == "browser", _scope(item.nodeid) != WHOLE_PLATFORMS, -tiers.TIERS.index(_tier(item))
+def _longest_first(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+    tier = tiers.TIERS.index(_tier(item))
+    # Of the whole platforms the shared one first; the browser comes after other tests that use it.
+    return _scope(item.nodeid) != WHOLE_PLATFORMS, not _shares_platform(item), _tier(item) == "browser", -tier
+
+
+def _shares_platform(item: pytest.Item | None) -> bool:
+    return item is not None and "platform" in getattr(item, "fixturenames", [])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the shared platform after the last test of this process that needs it: it would take a core from the rest."""
+    if _shares_platform(item) and not _shares_platform(nextitem):
+        definition = item._fixtureinfo.name2fixturedefs["platform"][-1]
+        definition.finish(item._request)
 
 
 def _scope(nodeid: str) -> str:

@@ -19,6 +19,7 @@ from cryptoflow.contracts import (
     proof,
     raw,
     refining,
+    room,
     velocity,
 )
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
@@ -41,5 +42,6 @@ __all__ = [
     "proof",
     "raw",
     "refining",
+    "room",
     "velocity",
 ]

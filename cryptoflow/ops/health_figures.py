@@ -2,7 +2,7 @@
 
 Told are more than 80 % of the connections taken, a query of a second, 10 % dead rows, 90 % of the cache's memory used,
 fewer than 70 % hits, 100 evictions a second.
-What does not belong here: what to alert on (alerts), what is broken (doctor).
+What does not belong here: what to alert on (alerts), other things that break (doctor).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import redis
 
+from cryptoflow.ops.finding import Finding, ok, warning
 from cryptoflow.ops.table_care import DEAD_RATIO, LEAST_DEAD
 from cryptoflow.runtime.external import check_redis
 from cryptoflow.warehouse.pool import transaction
@@ -109,6 +110,15 @@ def measure_cache(redis_url: str) -> CacheFigures:
 def judge(database: DatabaseFigures, cache: CacheFigures, *, before: CacheFigures | None) -> list[Verdict]:
     """Every verdict, in the order of `VERDICTS`. `before` is what the cache said the last time. Pure."""
     return [*_judge_database(database), *_judge_cache(cache, before)]
+
+
+def look_at_figures(database_url: str) -> list[Finding]:
+    """What the doctor says of the database: the thresholds that are not kept."""
+    found = measure_database(database_url)
+    past = [verdict for verdict in _judge_database(found) if not verdict.kept]
+    return [warning("database", verdict.said, cure=verdict.cure) for verdict in past] or [
+        ok("database", f"{found.connections} of {found.most_connections} connections are taken")
+    ]
 
 
 def _judge_database(found: DatabaseFigures) -> list[Verdict]:

@@ -16,8 +16,12 @@ import redis
 from typer.testing import CliRunner
 
 from cryptoflow.cli.main import app
+from cryptoflow.contracts import contract_of
+from cryptoflow.contracts.closes import minute_close
+from cryptoflow.ops.alerts import go_round
 from cryptoflow.ops.doctor import examine, look_at_disk
-from cryptoflow.ops.finding import Finding
+from cryptoflow.ops.finding import Finding, broken
+from cryptoflow.ops.room import RoomSample, free_bytes_in, keep_room
 from cryptoflow.quality.outcome import Outcome as Looked
 from cryptoflow.quality.results import record_outcomes
 from cryptoflow.quality.suites import suite_of
@@ -92,11 +96,14 @@ def test_servers_that_are_well(servers: str) -> None:
         "settings": ["ok"],
         "disk": ["ok"],
         "platform": ["ok"],
-        "database": ["ok"],
+        "database": ["ok", "ok"],
         "cache": ["ok"],
         "workers": ["ok"],
         "providers": ["ok"],
+        "schedules": ["ok"],
+        "runs": ["ok"],
         "partitions": ["ok"],
+        "retention": ["ok"],
         "market.assets from coingecko": ["ok"],
         "quarantine": ["ok"],
         "quota of coingecko": ["ok"],
@@ -152,7 +159,7 @@ def test_a_cache_that_does_not_answer(servers: str, monkeypatch: pytest.MonkeyPa
     assert states(found)["cache"] == ["broken"]
     assert "does not answer" in found["cache"][0]["what"]
     assert "CRYPTOFLOW_REDIS_URL" in found["cache"][0]["cure"]
-    assert (states(found)["database"], states(found)["providers"]) == (["ok"], ["ok"])
+    assert (states(found)["database"], states(found)["providers"]) == (["ok", "ok"], ["ok"])
     assert "s3cret" not in str(found)
 
 
@@ -263,10 +270,54 @@ def test_a_variable_that_is_no_setting(servers: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_full_disk(servers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("cryptoflow.ops.doctor.LEAST_FREE_BYTES", 10**18)
-    (told,) = look_at_disk(tmp_path / "not" / "made" / "yet")
+    monkeypatch.setattr("cryptoflow.ops.room.LEAST_FREE_BYTES", 10**18)
+    (told,) = look_at_disk(tmp_path / "not" / "made" / "yet", None)
     assert (told.state, f"free in {tmp_path}" in told.what) == ("broken", True)
     assert [finding.state for finding in examine(load_settings()) if finding.subject == "disk"] == ["broken"]
+
+
+def test_the_day_on_which_the_disk_is_full(servers: str) -> None:
+    home = load_settings().home_path
+    now = datetime.now(UTC)
+    for days in (3, 2, 1):
+        less = free_bytes_in(home) * (1 + days) // 2
+        sample = RoomSample(measured_at=now - timedelta(days=days), free_bytes=less, warehouse_bytes=0, dagster_bytes=0)
+        keep_room(servers, home, sample)
+        keep_room(servers, home.parent, sample)
+    (told,) = doctor()[1]["disk"]
+    assert told["state"] == "broken"
+    assert f"full on {now + timedelta(days=2):%Y-%m-%d}" in told["what"]
+
+
+def test_since_when_something_is_broken(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptoflow.ops.room.LEAST_FREE_BYTES", 10**18)
+    assert doctor()[1]["disk"][0]["since"] is None, "nobody saw it before"
+    seen = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=7)
+    findings = [broken("disk", "full", cure="free some"), broken("database", "away", cure="start it")]
+    go_round(servers, lambda: findings, [], now=seen, after=2, level="warning")
+    told = doctor()[1]
+    assert datetime.fromisoformat(told["disk"][0]["since"]) == seen
+    assert [finding["since"] for finding in told["database"]] == [None, None], "it is well by now"
+    monkeypatch.setenv("COLUMNS", "200")
+    assert f"{seen:%Y-%m-%d %H:%M}" in CliRunner().invoke(app, ["doctor"]).stdout
+
+
+def test_days_that_should_have_gone(servers: str) -> None:
+    now = datetime.now(UTC)
+    kept_days = contract_of(minute_close).retention.days
+    assert kept_days is not None
+    make_partitions_ahead(servers, now=now - timedelta(days=kept_days + 40))
+    (told,) = doctor()[1]["retention"]
+    assert told["state"] == "warning"
+    assert f"the oldest {now - timedelta(days=kept_days + 40):%Y-%m-%d}" in told["what"]
+    assert "retain --dry-run" in told["cure"]
+
+
+def test_more_connections_than_there_should_be(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptoflow.ops.health_figures.CONNECTIONS_RATIO", 0.0)
+    told = [finding for finding in doctor()[1]["database"] if finding["state"] == "warning"]
+    assert len(told) == 1
+    assert "connections are taken" in told[0]["what"]
 
 
 def observe(database_url: str, minutes_ago: int, state: SlotState = "observed", reason: str | None = None) -> datetime:

@@ -1,5 +1,7 @@
 """The health of the platform as an asset: figures of database, cache and event log, with history and thresholds."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
@@ -14,6 +16,7 @@ from cryptoflow.ops.health_figures import (
     measure_cache,
     measure_database,
 )
+from cryptoflow.ops.room import RoomSample, free_bytes_in, keep_room
 
 HEALTH = dg.AssetKey("platform_health")
 _CACHE = "cache_"
@@ -38,6 +41,14 @@ def platform_health(context: dg.AssetExecutionContext, warehouse: WarehouseResou
     with told_to_dagster():
         database, cache = measure_database(warehouse.database_url), measure_cache(warehouse.redis_url)
         log = measure_event_log(warehouse.dagster_database_url)
+        home = warehouse.settings().home_path
+        room = RoomSample(
+            measured_at=datetime.now(UTC),
+            free_bytes=free_bytes_in(home),
+            warehouse_bytes=database.database_bytes,
+            dagster_bytes=log.database_bytes,
+        )
+        keep_room(warehouse.database_url, home, room)
     before = _cache_before(context.instance)
     yield dg.MaterializeResult(
         asset_key=HEALTH,
@@ -47,6 +58,7 @@ def platform_health(context: dg.AssetExecutionContext, warehouse: WarehouseResou
             "event_log_bytes": log.event_log_bytes,
             "dagster_database_bytes": log.database_bytes,
             "runs_kept": log.runs,
+            "free_bytes": room.free_bytes,
         },
     )
     for verdict in judge(database, cache, before=before):
