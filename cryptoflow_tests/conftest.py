@@ -104,7 +104,7 @@ def _shares_platform(item: pytest.Item | None) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Stop the shared platform after the last test of this process that needs it: it would take a core from the rest."""
+    """Stop the shared platform after the last test of this process that needs it: it takes its share of the cores."""
     if _shares_platform(item) and not _shares_platform(nextitem):
         definition = item._fixtureinfo.name2fixturedefs["platform"][-1]
         definition.finish(item._request)
