@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dagster as dg
+import yaml
+
 from cryptoflow.definitions import defs
+from cryptoflow.defs.quality.automation import LOOKING, quality_hourly
 from cryptoflow.defs.quality.checks import check_specs
 from cryptoflow.quality.suites import suite_of, suites
+from cryptoflow_tests.definitions.compose_file import ROOT
 
 
 def test_the_rules_of_a_suite_are_checks_and_the_grave_ones_block() -> None:
@@ -38,3 +43,14 @@ def test_no_other_job_waits_for_expectations() -> None:
     assert looking == {"quality_job"}
     own = {key.name for key in defs.resolve_job_def("candle_tick_job").asset_layer.asset_graph.asset_check_keys}
     assert own == {"minutes_are_fresh"}
+
+
+def test_a_look_is_a_run_for_each_schema_and_no_check_is_left_out() -> None:
+    with dg.instance_for_test() as instance:
+        asked = quality_hourly(dg.build_schedule_context(instance=instance))
+    assert [request.tags[LOOKING] for request in asked] == ["candles", "market", "raw"]
+    looked_at = [key for request in asked for key in request.asset_check_keys]
+    wanted = [spec.key for suite in suites().values() for spec in check_specs(suite)]
+    assert sorted(looked_at) == sorted(wanted)
+    limits = yaml.safe_load((ROOT / "dagster.yaml").read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert {"key": LOOKING, "limit": 1} in limits
