@@ -18,7 +18,7 @@ from cryptoflow.errors import CryptoflowError
 from cryptoflow.ops.clockwork import look_at_clockwork
 from cryptoflow.ops.event_log import look_at_event_log
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
-from cryptoflow.ops.health_figures import look_at_figures
+from cryptoflow.ops.health_figures import look_at_connections
 from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
@@ -154,7 +154,7 @@ def look_at_database(endpoints: Endpoints | None) -> list[Finding]:
     if waiting:
         said = f"migrations are missing: {', '.join(waiting)}"
         return [*findings, broken("database", said, cure="Run `cryptoflow migrate up`.")]
-    return [*findings, *look_at_figures(endpoints.database_url)]
+    return [*findings, *look_at_connections(endpoints.database_url)]
 
 
 def look_at_cache(endpoints: Endpoints | None) -> list[Finding]:

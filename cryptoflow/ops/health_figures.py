@@ -112,13 +112,10 @@ def judge(database: DatabaseFigures, cache: CacheFigures, *, before: CacheFigure
     return [*_judge_database(database), *_judge_cache(cache, before)]
 
 
-def look_at_figures(database_url: str) -> list[Finding]:
-    """What the doctor says of the database: the thresholds that are not kept."""
-    found = measure_database(database_url)
-    past = [verdict for verdict in _judge_database(found) if not verdict.kept]
-    return [warning("database", verdict.said, cure=verdict.cure) for verdict in past] or [
-        ok("database", f"{found.connections} of {found.most_connections} connections are taken")
-    ]
+def look_at_connections(database_url: str) -> list[Finding]:
+    """What the doctor says of them; the other figures may be past their thresholds while everything works."""
+    (room,) = (one for one in _judge_database(measure_database(database_url)) if one.name == "connections_have_room")
+    return [ok("database", room.said) if room.kept else warning("database", room.said, cure=room.cure)]
 
 
 def _judge_database(found: DatabaseFigures) -> list[Verdict]:
@@ -132,7 +129,7 @@ def _judge_database(found: DatabaseFigures) -> list[Verdict]:
         Verdict(
             name="statements_are_quick",
             kept=found.slow_statements == 0,
-            said=f"{found.slow_statements} queries are slow; the slowest: {found.slowest_statement or 'none'}",
+            said=f"{found.slow_statements} queries are slow; the slowest: {_one_line(found.slowest_statement)}",
             cure="analytics.slow_statements has them; EXPLAIN the slowest, and see whether its table wants ANALYZE.",
         ),
         Verdict(
@@ -148,6 +145,10 @@ def _judge_database(found: DatabaseFigures) -> list[Verdict]:
             cure="Raise shared_buffers, or give the machine more memory; analytics.cache_hit_ratio tells by table.",
         ),
     ]
+
+
+def _one_line(query: str | None) -> str:
+    return " ".join(query.split()) if query else "none"
 
 
 def _judge_cache(found: CacheFigures, before: CacheFigures | None) -> list[Verdict]:

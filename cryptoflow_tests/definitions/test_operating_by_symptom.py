@@ -20,7 +20,7 @@ MADE_ELSEWHERE = {
     "problem": "a part `unhealthy` or in `backoff`",
     "error.what": "### An external server is refused",
     "silence_words(plan)": "`is not asked …`",
-    "verdict.said": "`… of … connections are taken`",
+    "room.said": "`… of … connections are taken`",
     "trouble": "`this plan does not know of refusals that other processes met`",
 }
 
