@@ -45,10 +45,10 @@ def test_no_other_job_waits_for_expectations() -> None:
     assert own == {"minutes_are_fresh"}
 
 
-def test_a_look_is_a_run_for_each_schema_and_no_check_is_left_out() -> None:
+def test_a_look_is_a_run_for_each_table_and_no_check_is_left_out() -> None:
     with dg.instance_for_test() as instance:
         asked = quality_hourly(dg.build_schedule_context(instance=instance))
-    assert [request.tags[LOOKING] for request in asked] == ["candles", "market", "raw"]
+    assert [request.tags[LOOKING] for request in asked] == list(suites())
     looked_at = [key for request in asked for key in request.asset_check_keys]
     wanted = [spec.key for suite in suites().values() for spec in check_specs(suite)]
     assert sorted(looked_at) == sorted(wanted)
