@@ -24,7 +24,7 @@ from cryptoflow.warehouse.symbols import KnownSymbol
 # The step that comes after the minutes, for `timed_steps`: each way of storing them has its own.
 LARGER_CANDLES: Final = {
     "larger candles": (
-        (cryptoflow.warehouse.candle_copying, "build_candles"),
+        (cryptoflow.warehouse.candle_copying, "build_straight"),
         (cryptoflow.warehouse.candles, "build_candles"),
     )
 }

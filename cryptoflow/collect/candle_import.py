@@ -6,23 +6,24 @@ The same file a second time is passed over. What does not belong here: where fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptoflow.sources.candle_files import CandleFile, CandleFileRefused, file_sha256
 from cryptoflow.sources.candle_lines import BadLine
 from cryptoflow.warehouse.candle_backfills import BackfillPart, parts_of, tell_part
-from cryptoflow.warehouse.candle_copying import copy_candle_text
+from cryptoflow.warehouse.candle_copying import copy_candles
 from cryptoflow.warehouse.candles import Origin, StoredCandles, is_untouched, store_candle_text
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
 from cryptoflow.warehouse.symbols import KnownSymbol
 
 OnProgress = Callable[[int, int], None]
+T = TypeVar("T")
 
 DATASET: Final = "candles.minute_candles"
 INTERVAL: Final = "1m"
@@ -118,11 +119,12 @@ def _store(
     symbol_id = symbol.symbol_id
     bad: list[BadLine] = []
     if part.starts and part.ends and is_untouched(connection, [symbol_id], first=part.starts, last=part.ends):
-        columns, blocks = _opened(path, bad, on_progress)
-        copied = copy_candle_text(
+        file = CandleFile(path)
+        numbers = _opened(file, file.blocks_as_numbers(), bad, on_progress)
+        copied = copy_candles(
             connection,
-            blocks,
-            columns=columns,
+            numbers,
+            columns=file.columns,
             symbol_id=symbol_id,
             origin=origin,
             starts=part.starts,
@@ -131,23 +133,23 @@ def _store(
         if copied is not None:
             return copied, bad
         bad = []
-    columns, blocks = _opened(path, bad, on_progress)
-    return store_candle_text(connection, blocks, columns=columns, symbol_id=symbol_id, origin=origin), bad
-
-
-def _opened(path: Path, bad: list[BadLine], on_progress: OnProgress | None) -> tuple[Sequence[str], Iterator[bytes]]:
-    """The columns of the file and its blocks; `bad` gets what does not fit, as far as blocks are taken."""
     file = CandleFile(path)
-    blocks = _watched(file, bad, on_progress)
+    texts = _opened(file, file.blocks(), bad, on_progress)
+    return store_candle_text(connection, texts, columns=file.columns, symbol_id=symbol_id, origin=origin), bad
+
+
+def _opened(file: CandleFile, blocks: Iterator[T], bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[T]:
+    """The blocks of the file, the first of them read; `bad` gets what does not fit, as far as blocks are taken."""
+    watched = _watched(file, blocks, bad, on_progress)
     # The columns are known with the first block; a file without any has been refused by then.
-    first = next(blocks)
-    return file.columns, chain([first], blocks)
+    first = next(watched)
+    return chain([first], watched)
 
 
-def _watched(file: CandleFile, bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[bytes]:
-    """The blocks of the file; what does not fit is kept for later: while rows are copied nothing else can be said."""
+def _watched(file: CandleFile, blocks: Iterator[T], bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[T]:
+    """What does not fit is kept for later: while rows are copied nothing else can be said."""
     size = file.size()
-    for block in file.blocks():
+    for block in blocks:
         bad += file.take_bad()
         if on_progress:
             on_progress(file.bytes_read, size)

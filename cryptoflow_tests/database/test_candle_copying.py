@@ -53,14 +53,14 @@ FILES: dict[str, tuple[Lines, bool]] = {
 def copied(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each file that was tried by the quick way went through."""
     ends: list[bool] = []
-    real = candle_copying.copy_candle_text
+    real = candle_copying.copy_candles
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         stored = real(*args, **kwargs)
         ends.append(stored is not None)
         return stored
 
-    monkeypatch.setattr("cryptoflow.collect.candle_import.copy_candle_text", watched)
+    monkeypatch.setattr("cryptoflow.collect.candle_import.copy_candles", watched)
     return ends
 
 
