@@ -13,6 +13,7 @@ from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.errors import ProviderUnavailable
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world
+from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 PAIRS = [name.partition(":")[::2] for name in FOLLOWED]
 HALT_IS_OVER = timedelta(minutes=80)
@@ -55,7 +56,7 @@ def slots(bench: CandleBench, exchange: str, symbol: str) -> dict[datetime, str]
 
 def assert_true(bench: CandleBench, exchange: str, symbol: str, start: datetime, end: datetime) -> None:
     """Exactly the exchange's minutes are there, to the last digit."""
-    known = 5 if exchange == "coinbase" else 9
+    known = 9 if TRIED[exchange].tells_amounts else 5
     truth = {at: row[:known] for at, row in bench.true_minutes(exchange, symbol, start, end).items()}
     stored = bench.stored_minutes(exchange, symbol, finals=True)
     assert {at: row[:known] for at, row in stored.items() if start <= at < end} == truth
