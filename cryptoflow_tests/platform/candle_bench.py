@@ -26,13 +26,13 @@ from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
 from cryptoflow.sources.exchanges import traits_of
-from cryptoflow_tests.platform.simulated_exchange import truth_of
+from cryptoflow_tests.platform.simulated_exchange import TRIED, truth_of
 from cryptoflow_tests.waiting import wait_for
 
 START = instant("2025-02-11T05:58:30")
 MINUTE = timedelta(minutes=1)
-# Of each exchange a liquid pair and two thin ones.
-FOLLOWED = ("binance:BTCUSDT", "binance:SUSHIBTC", "binance:ETHBTC", "coinbase:BTC-USD", "coinbase:SUSHI-USD")
+# Of each exchange a liquid pair and a thin one, and one more.
+FOLLOWED = (*(f"{name}:{pair}" for name, tried in TRIED.items() for pair in tried.pairs), "binance:ETHBTC")
 
 
 def new_world(market: Market, *, at: float = START) -> World:
@@ -94,10 +94,11 @@ class CandleBench:
         """Time, price, quantity, whether the buyer waited, and fills by number, of [start, end)."""
         tape, _, pair = self.venue(exchange, symbol)
         orders = tape.between(pair, micros(start), micros(end))
-        trades: Any = orders if exchange == "binance" else fill(orders)
-        # Binance tells milliseconds, Coinbase microseconds.
-        unit, first = (1_000, 0) if exchange == "binance" else (1, FIRST_TRADE_ID)
-        fills = fills_of(orders.ids).tolist() if exchange == "binance" else [1] * len(trades)
+        tried = TRIED[exchange]
+        trades: Any = orders if tried.numbers == "orders" else fill(orders)
+        unit = tried.unit_us
+        first = 0 if tried.numbers == "orders" else FIRST_TRADE_ID
+        fills = fills_of(orders.ids).tolist() if tried.numbers == "orders" else [1] * len(trades)
         return {
             trades.first_id + first + place: (
                 datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us // unit * unit),

@@ -1,10 +1,10 @@
-"""What the tests of the simulated exchanges share: the instant at which they begin, asking, and what really happened."""
+"""What the tests of the simulated exchanges share: when they begin, asking, and what really happened there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -31,10 +31,14 @@ class Tried:
 
     liquid: str
     thin: str
-    renamed_never: str
-    """A pair that began under its own name, so that its beginning is a first trade."""
-    tells_amounts: bool
-    """Whether candles tell quote volume, number of trades and what takers bought."""
+    young: str
+    """A pair that began when trading was under way: its beginning is its first trade."""
+    figures: int
+    """How many a candle tells of: open, high, low, close, volume, quote volume, trades, the two volumes of takers."""
+    numbers: Literal["orders", "fills"]
+    """What has a number of its own: what a taker ordered, or each trade that came of it."""
+    unit_us: int
+    """To how many microseconds it tells the time of a trade."""
     streams_per: Window
     """The window in which connections of the stream are counted."""
 
@@ -46,10 +50,22 @@ class Tried:
 
 TRIED = {
     "binance": Tried(
-        liquid="BTCUSDT", thin="SUSHIBTC", renamed_never="SOLUSDT", tells_amounts=True, streams_per="five_minutes"
+        liquid="BTCUSDT",
+        thin="SUSHIBTC",
+        young="SOLUSDT",
+        figures=9,
+        numbers="orders",
+        unit_us=1_000,
+        streams_per="five_minutes",
     ),
     "coinbase": Tried(
-        liquid="BTC-USD", thin="SUSHI-USD", renamed_never="SOL-USD", tells_amounts=False, streams_per="second"
+        liquid="BTC-USD",
+        thin="SUSHI-USD",
+        young="SOL-USD",
+        figures=5,
+        numbers="fills",
+        unit_us=1,
+        streams_per="second",
     ),
 }
 """Every exchange that can be asked; a test says so."""

@@ -69,7 +69,7 @@ def backfill(
 def assert_true(
     bench: CandleBench, exchange: str, symbol: str, start: datetime, end: datetime, *, but: set[datetime] | None = None
 ) -> None:
-    known = 9 if TRIED[exchange].tells_amounts else 5
+    known = TRIED[exchange].figures
     truth = bench.true_minutes(exchange, symbol, start, end)
     stored = bench.stored_minutes(exchange, symbol, finals=True)
     assert {at: row[:known] for at, row in stored.items() if start <= at < end} == {
