@@ -169,6 +169,13 @@ def database_url(postgres_admin_url: str, template_database: str) -> Iterator[st
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_database_url(postgres_admin_url: str, template_database: str) -> Iterator[str]:
+    """A warehouse that the tests of one module share, for those that only read what took long to fill."""
+    with _scratch_database(postgres_admin_url, template_database) as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database_url(postgres_admin_url: str) -> Iterator[str]:
     """A database of the test's own in which nothing was made."""

@@ -14,10 +14,8 @@ import psycopg
 
 from cryptoflow.collect.symbols import collect_symbols
 from cryptoflow.settings import Settings, load_settings
-from cryptoflow.simulator.binance.venue import venue_of as binance_venue
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.coinbase.venue import FIRST_TRADE_ID
-from cryptoflow.simulator.coinbase.venue import venue_of as coinbase_venue
 from cryptoflow.simulator.faults import FaultBoard
 from cryptoflow.simulator.limits import LimitBook
 from cryptoflow.simulator.market.candles import CandleBook, exact_text
@@ -27,12 +25,14 @@ from cryptoflow.simulator.market.trades import MICROS, Tape, fill, fills_of
 from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
+from cryptoflow.sources.exchanges import traits_of
+from cryptoflow_tests.platform.simulated_exchange import TRIED, truth_of
 from cryptoflow_tests.waiting import wait_for
 
 START = instant("2025-02-11T05:58:30")
 MINUTE = timedelta(minutes=1)
-# Of each exchange a liquid pair and two thin ones.
-FOLLOWED = ("binance:BTCUSDT", "binance:SUSHIBTC", "binance:ETHBTC", "coinbase:BTC-USD", "coinbase:SUSHI-USD")
+# Of each exchange a liquid pair and a thin one, and one more.
+FOLLOWED = (*(f"{name}:{pair}" for name, tried in TRIED.items() for pair in tried.pairs), "binance:ETHBTC")
 
 
 def new_world(market: Market, *, at: float = START) -> World:
@@ -87,20 +87,18 @@ class CandleBench:
     # The truth --------------------------------------------------------------------------------------------------
 
     def venue(self, exchange: str, symbol: str) -> tuple[Tape, CandleBook, SimPair]:
-        if exchange == "binance":
-            venue = binance_venue(self.world.market)
-            return venue.tape, venue.book, venue.tape.pairs[symbol]
-        other = coinbase_venue(self.world.market)
-        return other.tape, other.book, other.products[symbol]
+        truth = truth_of(self.world.market, exchange)
+        return truth.tape, truth.book, truth.pairs[symbol]
 
     def true_trades(self, exchange: str, symbol: str, start: datetime, end: datetime) -> dict[int, tuple[Any, ...]]:
         """Time, price, quantity, whether the buyer waited, and fills by number, of [start, end)."""
         tape, _, pair = self.venue(exchange, symbol)
         orders = tape.between(pair, micros(start), micros(end))
-        trades: Any = orders if exchange == "binance" else fill(orders)
-        # Binance tells milliseconds, Coinbase microseconds.
-        unit, first = (1_000, 0) if exchange == "binance" else (1, FIRST_TRADE_ID)
-        fills = fills_of(orders.ids).tolist() if exchange == "binance" else [1] * len(trades)
+        tried = TRIED[exchange]
+        trades: Any = orders if tried.numbers == "orders" else fill(orders)
+        unit = tried.unit_us
+        first = 0 if tried.numbers == "orders" else FIRST_TRADE_ID
+        fills = fills_of(orders.ids).tolist() if tried.numbers == "orders" else [1] * len(trades)
         return {
             trades.first_id + first + place: (
                 datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us // unit * unit),
@@ -129,7 +127,7 @@ class CandleBench:
         found = book.candles(
             pair, interval, start_us=micros(start), end_us=micros(end), now_us=micros(end) + 40 * 86_400 * MICROS
         )
-        if exchange == "coinbase":
+        if not traits_of(exchange).sends_quiet_minutes:
             found = found.rows(found.trades > 0)
 
         def number(value: Any, decimals: int) -> Decimal:

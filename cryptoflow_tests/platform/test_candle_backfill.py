@@ -23,6 +23,7 @@ from cryptoflow.sources.http import run_sync
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import find_symbol
 from cryptoflow_tests.platform.candle_bench import MINUTE, CandleBench, new_world, wait_until
+from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 # January is there as a month, February as days, and today has none yet. The archive changes to microseconds in 2025.
 NOW = instant("2025-02-11T05:58:30")
@@ -68,7 +69,7 @@ def backfill(
 def assert_true(
     bench: CandleBench, exchange: str, symbol: str, start: datetime, end: datetime, *, but: set[datetime] | None = None
 ) -> None:
-    known = 5 if exchange == "coinbase" else 9
+    known = TRIED[exchange].figures
     truth = bench.true_minutes(exchange, symbol, start, end)
     stored = bench.stored_minutes(exchange, symbol, finals=True)
     assert {at: row[:known] for at, row in stored.items() if start <= at < end} == {

@@ -17,6 +17,7 @@ from cryptoflow.collect.trade_feed import FeedBounds, TradeFeed
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world, wait_until
+from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 QUICK = FeedBounds(
     write_seconds=0.05,
@@ -28,7 +29,7 @@ QUICK = FeedBounds(
     nobody_seconds=0.2,
 )
 SPEED = 900.0
-EXCHANGES = {"binance": ("BTCUSDT", "SUSHIBTC"), "coinbase": ("BTC-USD", "SUSHI-USD")}
+EXCHANGES = {name: tried.pairs for name, tried in TRIED.items()}
 
 
 @pytest.fixture(scope="module")
