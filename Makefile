@@ -4,7 +4,7 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
-SOURCES := cryptoflow cryptoflow_tests sql bench
+SOURCES := cryptoflow cryptoflow_tests sql bench soak
 SCRATCH := .venv/scratch
 # More than two get in each other's way: a whole platform is twelve processes.
 WORKERS ?= 2
