@@ -48,7 +48,7 @@ def command(
         int | None, typer.Option(min=0, help="What goes wrong and the world itself follow from it; default: drawn.")
     ] = None,
     speed: Annotated[float, typer.Option(help="How much faster than ours the world's time runs.")] = 60.0,
-    assets: Annotated[int, typer.Option(min=12, help="Assets in the simulated market.")] = 60,
+    assets: Annotated[int, typer.Option(min=12, help="Assets in the simulated market.")] = 30,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the home even if everything holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:

@@ -28,6 +28,8 @@ _SETTINGS: Final = {
     "CRYPTOFLOW_COINMARKETCAP_CALLS_PER_MINUTE": "600",
     "CRYPTOFLOW_COINMARKETCAP_CREDITS_PER_MONTH": "100000000",
     "CRYPTOFLOW_CANDLE_TOP": "4",
+    # Two, so that runs overlap.
+    "CRYPTOFLOW_WORKERS": "2",
 }
 TICK_JOB: Final = "market_tick_job"
 SLOT_TAG: Final = "cryptoflow/slot"

@@ -188,9 +188,6 @@ def _complaints(platform: Soaked, *, since: float) -> list[str]:
             return [f"run {run['runId']} of {run['jobName']} is {run['status']} since before" for run in old]
         if waiting := platform.queued_runs():
             return [f"{waiting} runs wait in the broker's queue"]
-        drained = platform.platform.run("refine", "--until-idle", check=False)
-        if drained.returncode:
-            return [f"`cryptoflow refine` said: {drained.stderr.strip()[-300:]}"]
         found = json.loads(platform.platform.run("doctor", "--json", check=False).stdout)
         return [f"{one['subject']}: {one['what']}" for one in found if one["state"] == "broken"]
     except AWAY as error:

@@ -59,8 +59,9 @@ _COINMARKETCAP: Final = dict(
 )
 _SAMPLES: Final = """
 SELECT
-    samples.provider, keys.alias, samples.payload_sha256, samples.observed_at, samples.price_usd, samples.market_cap_usd,
-    samples.volume_24h_usd, samples.circulating_supply, samples.total_supply, samples.max_supply,
+    samples.provider, keys.alias, samples.payload_sha256, samples.observed_at, samples.price_usd,
+    samples.market_cap_usd, samples.volume_24h_usd, samples.circulating_supply, samples.total_supply,
+    samples.max_supply,
     samples.market_cap_rank, samples.fully_diluted_valuation_usd, samples.price_change_1h_percent,
     samples.price_change_24h_percent, samples.price_change_7d_percent
 FROM raw.market_snapshots AS samples

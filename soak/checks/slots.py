@@ -2,7 +2,8 @@
 
 Due are the minutes that the platform's schedule had, and those that the soak drove. A minute without a row is told by
 `cryptoflow gaps` as one in which nothing was collected: that is believed only where the run failed, the schedule
-skipped or failed, or a part was killed just then. What does not belong here: whether what was observed is true (answers).
+skipped or failed, or a part was killed just then.
+What does not belong here: whether what was observed is true (answers).
 """
 
 from __future__ import annotations
