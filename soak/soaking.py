@@ -21,7 +21,7 @@ from soak.figures import Figures, measure
 from soak.journal import Journal
 from soak.plan import draw
 from soak.running import Soaked, soaked_platform
-from soak.trial import Recovery, await_first_rows, disturb, let_recover
+from soak.trial import RECOVERY_SECONDS, Recovery, await_first_rows, disturb, let_recover
 from soak.world import seconds_behind, simulated_world
 
 JOURNAL: Final = "soak.jsonl"
@@ -37,6 +37,8 @@ class Options:
     minutes: float
     speed: float
     assets: int
+    patience_seconds: float = RECOVERY_SECONDS
+    """How long the recovery may take."""
 
     @property
     def again(self) -> str:
@@ -88,7 +90,7 @@ def soak(options: Options, folder: Path, *, say: Say) -> Report:
             on_progress=lambda passed: say(f"disturbing: {passed:.0f} of {seconds:.0f} s"),
         )
         say("faults cleared: waiting until it has recovered")
-        recovery = let_recover(platform, world, journal)
+        recovery = let_recover(platform, world, journal, patience=options.patience_seconds)
         measured.append(measure(platform, world))
         _stop(platform, journal)
     say("comparing what is stored with what the world says")

@@ -165,7 +165,7 @@ class Recovery:
     """What was still wrong when the patience was over; empty when it recovered."""
 
 
-def let_recover(platform: Soaked, world: World, journal: Journal, *, patience: float = RECOVERY_SECONDS) -> Recovery:
+def let_recover(platform: Soaked, world: World, journal: Journal, *, patience: float) -> Recovery:
     """No more faults, the world at our pace: wait until all parts are well, nothing is stuck and the doctor agrees."""
     cleared = world.control.clear_faults()
     began = journal.write("cleared", faults=cleared)["at"]

@@ -264,3 +264,14 @@ def test_a_check_that_finds_nothing_to_look_at_does_not_hold(database_url: str, 
     verdict = exchanges.trades_are_true(database_url, market, Journal(tmp_path / "soak.jsonl"))
     assert not verdict.holds
     assert "nothing is proven" in verdict.breaks[0]
+
+
+def test_a_minute_in_which_trades_are_still_to_come_is_not_judged(soaked: Soaked) -> None:
+    last = "(SELECT max(open_time) FROM candles.minute_candles)"
+    provisional = (
+        f"UPDATE candles.minute_candles SET is_final = false, source = 'trades', volume = 1 WHERE open_time = {last}"
+    )
+    soaked.spoil(provisional, f"UPDATE candles.trade_feeds SET whole_until = {last} + interval '30 seconds'")
+    assert broken(*CHECKS["minutes"](soaked)) == []
+    soaked.spoil(f"UPDATE candles.trade_feeds SET whole_until = {last} + interval '60 seconds'")
+    assert "binance:BTCUSDT 2026-06-01 12:19 says" in broken(*CHECKS["minutes"](soaked))[0]

@@ -32,10 +32,16 @@ SELECT trade_id, recorded_at, traded_at, price, quantity, is_buyer_maker, fills
 FROM candles.price_ticks WHERE symbol_id = %s
 """
 _FEED: Final = "SELECT first_trade_id, next_trade_id FROM candles.trade_feeds WHERE symbol_id = %s"
+# A provisional minute in which trades are still to come tells what was traded so far.
 _MINUTES: Final = """
-SELECT open_time, fetched_at, open, high, low, close, volume, quote_volume, trade_count, taker_base_volume,
-    taker_quote_volume
-FROM candles.minute_candles WHERE symbol_id = %s
+SELECT
+    minutes.open_time, minutes.fetched_at, minutes.open, minutes.high, minutes.low, minutes.close, minutes.volume,
+    minutes.quote_volume, minutes.trade_count, minutes.taker_base_volume, minutes.taker_quote_volume
+FROM candles.minute_candles AS minutes
+LEFT JOIN candles.trade_feeds AS feeds ON minutes.symbol_id = feeds.symbol_id
+WHERE
+    minutes.symbol_id = %s
+    AND (minutes.is_final OR minutes.open_time + INTERVAL '1 minute' <= feeds.whole_until)
 """
 
 
@@ -124,7 +130,7 @@ def _missing_trades(connection: psycopg.Connection[Any], pair: Pair, market: Mar
 
 
 def minutes_are_true(database_url: str, market: Market, journal: Journal) -> Verdict:
-    """Every stored minute is the exchange's own; figures that it does not tell are not compared."""
+    """Every stored minute that is over is the exchange's own; figures that it does not tell are not compared."""
     tally = Tally(journal)
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         breaks = [
@@ -137,6 +143,8 @@ def minutes_are_true(database_url: str, market: Market, journal: Journal) -> Ver
 
 def _false_minutes(connection: psycopg.Connection[Any], pair: Pair, market: Market, tally: Tally) -> Iterator[str]:
     stored = connection.execute(_MINUTES, (pair.symbol_id,)).fetchall()
+    if not stored:
+        return
     opens = [row[0] for row in stored]
     happened = true_minutes(market, pair.exchange, pair.symbol, min(opens), max(opens) + _MINUTE)
     for opens_at, fetched_at, *figures in stored:
