@@ -21,6 +21,7 @@ from cryptoflow.errors import CryptoflowError, UsageError
 from cryptoflow.settings import ENV_PREFIX
 from soak.report import as_json, table_of_memory, table_of_verdicts
 from soak.soaking import JOURNAL, Options, Report, soak
+from soak.trial import RECOVERY_SECONDS
 
 EXIT_BROKEN: Final = 1
 EXIT_ERROR: Final = 2
@@ -38,6 +39,7 @@ def main() -> None:
     try:
         typer.run(command)
     except CryptoflowError as error:
+        # What was written until then stays, in the folder that was named at the beginning.
         Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), style="red", markup=False)
         sys.exit(EXIT_ERROR)
 
@@ -49,6 +51,9 @@ def command(
     ] = None,
     speed: Annotated[float, typer.Option(help="How much faster than ours the world's time runs.")] = 60.0,
     assets: Annotated[int, typer.Option(min=12, help="Assets in the simulated market.")] = 30,
+    patience: Annotated[
+        float, typer.Option(help="How many seconds it may take to recover once the faults are cleared.")
+    ] = RECOVERY_SECONDS,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the home even if everything holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -56,7 +61,7 @@ def command(
     if minutes <= 0:
         raise UsageError(f"A soak cannot take {minutes:g} minutes.", cure="Give a number above 0.")
     drawn = secrets.randbelow(_SEEDS) if seed is None else seed
-    options = Options(seed=drawn, minutes=minutes, speed=speed, assets=assets)
+    options = Options(seed=drawn, minutes=minutes, speed=speed, assets=assets, patience_seconds=patience)
     told = Console(stderr=True, highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="cryptoflow-soak-"))
     told.print(f"Seed {drawn}; again: {options.again}", soft_wrap=True, markup=False)

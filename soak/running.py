@@ -18,6 +18,7 @@ import httpx
 import psycopg
 import redis
 
+from cryptoflow.errors import PermanentError
 from cryptoflow.runtime.parts import QUEUE
 from cryptoflow_tests.running_platform import RunningPlatform
 from soak.world import World
@@ -31,6 +32,7 @@ _SETTINGS: Final = {
     # Two, so that runs overlap.
     "CRYPTOFLOW_WORKERS": "2",
 }
+_COMMAND_SECONDS: Final = 600.0
 TICK_JOB: Final = "market_tick_job"
 SLOT_TAG: Final = "cryptoflow/slot"
 UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
@@ -66,10 +68,21 @@ class Soaked:
         """Its home."""
         return self.platform.home
 
+    def command(self, *words: str) -> None:
+        """Run `cryptoflow ...` on its home; raises what it said when it did not go well."""
+        done = self.platform.run(*words, check=False, seconds=_COMMAND_SECONDS)
+        if done.returncode:
+            raise PermanentError(
+                f"`cryptoflow {' '.join(words)}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()}",
+                cure=f"The logs are in {self.home / 'logs'}.",
+            )
+
     def launch_tick(self, slot: datetime) -> str:
         """Start the tick of a slot as the schedule does, with the slot in its tags; returns the run's id."""
         tags = [{"key": SLOT_TAG, "value": slot.isoformat()}]
         answer = self.platform.graphql(_LAUNCH, job=TICK_JOB, tags=tags)["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise ValueError(answer.get("message") or answer["__typename"])
         run_id: str = answer["run"]["runId"]
         return run_id
 
@@ -97,12 +110,12 @@ class Soaked:
 @contextmanager
 def soaked_platform(home: Path, world: World) -> Iterator[Soaked]:
     """Start the platform on the world; stopped at the end, if it was not before."""
-    platform = RunningPlatform(home, {**_SETTINGS, "CRYPTOFLOW_SIMULATOR_URL": world.url})
+    soaked = Soaked(RunningPlatform(home, {**_SETTINGS, "CRYPTOFLOW_SIMULATOR_URL": world.url}))
     try:
-        platform.run("up", "--detach", seconds=600)
-        yield Soaked(platform)
+        soaked.command("up", "--detach")
+        yield soaked
     finally:
-        platform.run("down", check=False, seconds=300)
+        soaked.command("down")
 
 
 def seconds_into_minute() -> float:

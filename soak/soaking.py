@@ -109,9 +109,9 @@ def soak(options: Options, folder: Path, *, say: Say) -> Report:
 
 def _stop(platform: Soaked, journal: Journal) -> None:
     journal.write("stopping")
-    platform.platform.run("down", seconds=300)
+    platform.command("down")
     # What a run had marked when it was stopped is built; the database runs alone for as long.
-    platform.platform.run("refine", "--until-idle", seconds=300)
+    platform.command("refine", "--until-idle")
 
 
 def look(

@@ -28,6 +28,7 @@ MEASURE_EVERY_SECONDS: Final = 5.0
 _DRIVEN_FROM: Final = 7.0
 _DRIVEN_UNTIL: Final = 55.0
 _LOOK_EVERY_SECONDS: Final = 0.25
+_AWAY_SECONDS: Final = 1.0
 _TICK_MAY_TAKE_SECONDS: Final = 90.0
 _FINISHED: Final = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 # The first rows of a fresh home, and the trades of the followed pairs.
@@ -46,6 +47,7 @@ class Driver:
     journal: Journal
     _run: dict[str, Any] | None = None
     _driven: set[datetime] = field(default_factory=set)
+    _hindered_by: str = ""
 
     def look(self) -> None:
         """Take note of the run that is under way, or start the next."""
@@ -55,8 +57,11 @@ class Driver:
             elif _DRIVEN_FROM <= seconds_into_minute() <= _DRIVEN_UNTIL:
                 self._start()
         except AWAY as error:
-            self.journal.write("not driven", why=f"{type(error).__name__}: {str(error)[:200]}")
-            time.sleep(1.0)
+            why = f"{type(error).__name__}: {str(error)[:200]}"
+            if why != self._hindered_by:
+                self.journal.write("not driven", why=why)
+            self._hindered_by = why
+            time.sleep(_AWAY_SECONDS)
 
     def _start(self) -> None:
         slot = datetime.fromtimestamp(self.world.now() // 60 * 60, UTC)
@@ -64,6 +69,7 @@ class Driver:
             return
         run_id = self.platform.launch_tick(slot)
         self._driven.add(slot)
+        self._hindered_by = ""
         self._run = self.journal.write("tick", slot=slot.isoformat(), run_id=run_id)
 
     def _follow(self, run: dict[str, Any]) -> None:
@@ -119,7 +125,9 @@ def _catching_up(world: World, journal: Journal, *, seconds: float) -> Iterator[
     try:
         yield
     finally:
+        clock.cancel()
         clock.join()
+        world.run_as_ours()
         journal.write("world", speed=1.0, world_now=f"{datetime.fromtimestamp(world.now(), UTC):%F %T}")
 
 

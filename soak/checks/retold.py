@@ -34,6 +34,7 @@ _PRICED_BEFORE: Final = (10.0, 60.0)
 _COINGECKO: Final = "/coingecko/api/v3/"
 _COINMARKETCAP: Final = "/coinmarketcap/"
 _CLOCK_RUNS_ON_SECONDS: Final = 0.0005
+_TWO_DAYS_SECONDS: Final = 172_800.0
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -83,12 +84,13 @@ def _windows_of_a_page(answer: Answer) -> Iterator[float]:
 
 
 def _ends_of_a_chart(answer: Answer) -> Iterable[float]:
-    """A chart that reaches now ends with the window it was made for; any instant after it tells one that does not."""
+    """A chart that reaches now ends with the window it was made for; one that does not is told likewise ever after, but
+    for its grain: that of the day which reaches to now is finer."""
     body = _read(answer.body)
     stamps = [int(point[0]) for point in body.get("prices", ()) if point] if isinstance(body, dict) else []
     last = max(stamps, default=0) / 1000
     until = answer.params.get("to")
-    return (last,) if until is None else (last, float(until) + CACHE_SECONDS)
+    return (last,) if until is None else (last, float(until) + CACHE_SECONDS, float(until) + _TWO_DAYS_SECONDS)
 
 
 def _ask(
