@@ -4,14 +4,14 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
-SOURCES := cryptoflow cryptoflow_tests sql bench
+SOURCES := cryptoflow cryptoflow_tests sql bench soak
 SCRATCH := .venv/scratch
 # More than two get in each other's way: a whole platform is twelve processes.
 WORKERS ?= 2
 # Dagster's own tools would otherwise read ./dagster.yaml, which wants a running platform.
 export DAGSTER_HOME := $(CURDIR)/.venv/dagster
 
-.PHONY: env demo up test check bench docs clean help
+.PHONY: env demo up test check bench soak nightly docs clean help
 
 help: ## Show this.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -55,6 +55,13 @@ check: .venv/.bench ## Run the linters, and prove that definitions load and migr
 
 bench: .venv/.bench ## Measure, with the peers beside us in the same run; ONLY=tick measures one bench.
 	$(RUN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+soak: .venv/.bench ## Run the whole platform under random faults, then prove that all still holds; ARGS='--minutes 1 --seed 7'.
+	$(RUN)/python -m soak $(ARGS)
+
+nightly: ## What takes too long for every change: ten minutes of soak, and the benches.
+	$(MAKE) soak ARGS='--minutes 10'
+	$(MAKE) bench
 
 docs: .venv/.bench ## Render what follows from the code and the kept results: pages, plots, the snapshot of definitions.
 	$(RUN)/cryptoflow render

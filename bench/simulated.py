@@ -18,8 +18,9 @@ from starlette.requests import Request
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.coingecko.lists import coins_list
 from cryptoflow.simulator.coingecko.markets import coins_markets
+from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.responses import Handler, SimResponse, content_of
-from cryptoflow.simulator.world import World, make_world
+from cryptoflow.simulator.world import World
 from cryptoflow.sources.ledger import RawAnswer
 
 STARTS_AT: Final = datetime(2026, 5, 1, tzinfo=UTC)
@@ -38,9 +39,14 @@ class SimulatedCoinGecko:
     @classmethod
     def with_assets(cls, listed: int) -> SimulatedCoinGecko:
         """A market in which at least so many assets are listed."""
+        return cls.of(Market(seed=1, asset_count=int(listed * SPARE_SHARE) + SPARE_COUNT))
+
+    @classmethod
+    def of(cls, market: Market) -> SimulatedCoinGecko:
+        """The given market, its time standing still."""
         clock = SimClock(now=STARTS_AT.timestamp())
         clock.set(freeze=True)
-        return cls(make_world(asset_count=int(listed * SPARE_SHARE) + SPARE_COUNT, clock=clock))
+        return cls(World(market=market, clock=clock, seed=market.seed))
 
     def coins(self) -> RawAnswer:
         """The full list."""
@@ -71,7 +77,8 @@ class SimulatedCoinGecko:
         scope = {
             "type": "http",
             "method": "GET",
-            "path": f"/api/v3/{endpoint}",
+            # As the server sees it: when an answer is refreshed depends on the question.
+            "path": f"/coingecko/api/v3/{endpoint}",
             "query_string": urlencode(params).encode(),
             "headers": [],
             "scheme": "http",

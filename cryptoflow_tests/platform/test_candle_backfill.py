@@ -22,8 +22,8 @@ from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.http import run_sync
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import find_symbol
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import MINUTE, CandleBench, new_world, wait_until
-from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 # January is there as a month, February as days, and today has none yet. The archive changes to microseconds in 2025.
 NOW = instant("2025-02-11T05:58:30")

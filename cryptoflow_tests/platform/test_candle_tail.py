@@ -14,8 +14,8 @@ from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.errors import ProviderUnavailable
 from cryptoflow.sources.exchanges import traits_of
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world
-from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 PAIRS = [name.partition(":")[::2] for name in FOLLOWED]
 HALT_IS_OVER = timedelta(minutes=80)

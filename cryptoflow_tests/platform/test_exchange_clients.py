@@ -26,7 +26,8 @@ from cryptoflow.sources.exchanges import exchange_names, exchange_of, traits_of
 from cryptoflow.sources.http import ProviderClient, open_client, run_sync
 from cryptoflow.sources.ledger import MemoryLedger
 from cryptoflow.sources.valkey import open_valkey
-from cryptoflow_tests.platform.simulated_exchange import NOW, TRIED, exchange_server, reset, truth_of
+from cryptoflow_tests.exchange_truth import TRIED, truth_of
+from cryptoflow_tests.platform.simulated_exchange import NOW, exchange_server, reset
 
 AT = datetime.fromtimestamp(NOW, UTC)
 MINUTE = timedelta(minutes=1)

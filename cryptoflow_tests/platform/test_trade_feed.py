@@ -16,8 +16,8 @@ import pytest
 from cryptoflow.collect.trade_feed import FeedBounds, TradeFeed
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world, wait_until
-from cryptoflow_tests.platform.simulated_exchange import TRIED
 
 QUICK = FeedBounds(
     write_seconds=0.05,
