@@ -1,14 +1,17 @@
 """How large the platform is at an instant: the memory of each part, Dagster's event log, runs and the queue.
 
-Memory is the proportional share (PSS): what processes share, such as PostgreSQL's buffers, counts once.
+Memory is what processes hold of their own: anonymous memory, of which what they share by a fork counts once. The shared
+buffers of PostgreSQL are no part of it: they fill up to their setting, whatever is done.
 What does not belong here: what is too much (checks.bounds).
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -18,7 +21,9 @@ from cryptoflow.warehouse.statements import statement
 from soak.running import AWAY, Soaked
 from soak.world import World
 
+_KIBIBYTE: Final = 1024
 _MEBIBYTE: Final = 1024**2
+_ANONYMOUS: Final = re.compile(r"^Pss_Anon:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +63,18 @@ def _mebibytes(pid: int) -> float | None:
         family = [process, *process.children(recursive=True)]
     except psutil.Error:
         return None
-    return sum(map(_share, family)) / _MEBIBYTE
+    return sum(map(_held, family)) / _MEBIBYTE
 
 
-def _share(process: psutil.Process) -> int:
+def _held(process: psutil.Process) -> int:
+    """Bytes, as the kernel sums them up (Linux)."""
     try:
-        return int(process.memory_full_info().pss)
-    except psutil.Error:
+        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
         # It has ended since it was listed.
         return 0
+    found = _ANONYMOUS.search(text)
+    return int(found[1]) * _KIBIBYTE if found else 0
 
 
 def _event_log(platform: Soaked) -> tuple[int | None, int | None]:

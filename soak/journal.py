@@ -16,6 +16,8 @@ from typing import Any, Final
 Entry = dict[str, Any]
 # An answer that a fault hit may be on its way for so long after the fault has ended.
 LATE_ANSWER_SECONDS: Final = 45.0
+# The kind of faults that change what an answer says; the others cut, lose, delay or repeat it.
+LIES: Final = frozenset({"body"})
 
 
 @dataclass(slots=True)

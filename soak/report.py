@@ -42,7 +42,7 @@ def table_of_verdicts(report: Report) -> Table:
 
 def table_of_memory(report: Report) -> Table:
     """A line for each part."""
-    table = Table(title="Memory of the parts (PSS)", show_edge=False, header_style="bold")
+    table = Table(title="Memory of the parts", show_edge=False, header_style="bold")
     table.add_column("part")
     table.add_column("peak, MiB", justify="right")
     table.add_column("growth, MiB an hour", justify="right")

@@ -134,7 +134,7 @@ def look(
             slots.slots_have_states(url, endpoints.dagster_database_url, journal),
             slots.minutes_have_states(url),
             bounds.it_recovered(recovery),
-            bounds.nothing_waits(url),
+            bounds.nothing_waits(url, endpoints.dagster_database_url),
             bounds.memory_is_bounded(measured),
             bounds.event_log_is_bounded(measured),
         ]

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from cryptoflow.errors import CryptoflowError
 from soak.figures import Figures, measure
-from soak.journal import Journal
+from soak.journal import LIES, Journal
 from soak.plan import Disturbance
 from soak.running import AWAY, Soaked, seconds_into_minute
 from soak.world import World
@@ -36,6 +37,7 @@ _FIRST_SECONDS: Final = 120.0
 # A lost run is noticed, failed and started anew; circuits close; the next tick is whole.
 RECOVERY_SECONDS: Final = 300.0
 _RECOVERY_LOOK_SECONDS: Final = 2.0
+_WAITING: Final = "SELECT batch_id, provider, fetched_at FROM ops.quarantine_batches WHERE state = 'waiting'"
 
 
 @dataclass(slots=True)
@@ -179,11 +181,31 @@ def let_recover(platform: Soaked, world: World, journal: Journal, *, patience: f
     began = journal.write("cleared", faults=cleared)["at"]
     complaints = ["nothing was looked at"]
     while complaints and time.time() - began < patience:
-        complaints = _complaints(platform, since=began)
+        complaints = _decide(platform, journal) or _complaints(platform, since=began)
         time.sleep(_RECOVERY_LOOK_SECONDS if complaints else 0)
     seconds = round(time.time() - began, 1)
     journal.write("recovered" if not complaints else "not recovered", seconds=seconds, complaints=complaints)
     return Recovery(seconds=seconds, complaints=complaints)
+
+
+def _decide(platform: Soaked, journal: Journal) -> list[str]:
+    """What a person does with answers that changed their nature: those that a fault had made so are discarded.
+
+    Others are left, and the doctor goes on telling of them: an alarm without a cause is a break.
+    """
+    try:
+        waiting = platform.platform.rows(_WAITING)
+        discarded = [
+            f"b{batch_id}"
+            for batch_id, provider, at in waiting
+            if journal.fault_near(provider, at.timestamp(), kinds=LIES)
+        ]
+        if discarded:
+            platform.command("quarantine", "discard", *discarded, "--reason", "A fault of the soak had made it so.")
+            journal.write("discarded", answers=discarded)
+    except (*AWAY, CryptoflowError) as error:
+        return [f"answers that wait could not be discarded ({type(error).__name__}: {str(error)[:200]})"]
+    return []
 
 
 def _complaints(platform: Soaked, *, since: float) -> list[str]:

@@ -46,6 +46,8 @@ class Soaked:
         self.market = market
         self.journal = Journal(folder / "soak.jsonl")
         self._folder = folder
+        # Of Dagster's own tables the one that is asked.
+        self.execute("CREATE TABLE runs AS SELECT 'sound' AS run_id, 'SUCCESS' AS status")
         self._listings()
         self._exchange()
 
@@ -137,7 +139,7 @@ CHECKS: dict[str, Check] = {
     "closes": lambda at: rebuilt.closes_follow(at.url),
     "candles": lambda at: [rebuilt.candles_follow(at.url)],
     "candle slots": lambda at: [slots.minutes_have_states(at.url)],
-    "nothing waits": lambda at: [bounds.nothing_waits(at.url)],
+    "nothing waits": lambda at: [bounds.nothing_waits(at.url, at.url)],
 }
 OLDEST_SAMPLE = "(SELECT observed_at, asset_id FROM raw.market_snapshots ORDER BY observed_at, asset_id LIMIT 1)"
 ONE_TRADE = "(SELECT min(trade_id) + 3 FROM candles.price_ticks)"
@@ -215,6 +217,14 @@ BREAKS = {
         "candle slots",
         ["DELETE FROM candles.minute_candles WHERE open_time = '2026-06-01 12:05Z'"],
         "2026-06-01 12:05: no candle, and nothing says why",
+    ),
+    "a collection that its run left open": (
+        "nothing waits",
+        [
+            "INSERT INTO ops.collection_status (collection_type, dataset, provider, start_time, status, run_id)"
+            " VALUES ('manual', 'raw.market_snapshots', 'coingecko', now(), 'running', 'sound')"
+        ],
+        "a collection of raw.market_snapshots from coingecko runs since",
     ),
     "a bucket that is still marked": (
         "nothing waits",

@@ -25,11 +25,9 @@ import psycopg
 from cryptoflow.simulator.market.model import Market
 from soak.checks.retold import charts_retold, listings_retold, pages_retold
 from soak.checks.verdict import Verdict, verdict
-from soak.journal import Journal
+from soak.journal import LIES, Journal
 
 Row = Mapping[str, Any]
-# What changes what an answer says; a cut or replaced one cannot be read, and leaves no row.
-LIES: Final = frozenset({"body"})
 _COMPARED: Final = (
     *("price_usd", "market_cap_usd", "volume_24h_usd", "circulating_supply", "total_supply", "max_supply"),
     *("market_cap_rank", "fully_diluted_valuation_usd"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from statistics import median
 from typing import Final
 
@@ -27,9 +26,10 @@ MOST_GROWTH_MEBIBYTES_PER_HOUR: Final = 600.0
 # Growth is judged over so long, of one process: what is imported and cached at first is no growth.
 SHORTEST_SECONDS: Final = 240.0
 _WORLD: Final = "(simulator)"
-# What the schedules of every minute leave behind in a day, whatever the sensors add.
-_RUNS_A_DAY: Final = 4 * 1_440
+# What the schedules of every minute start, and as many again for what sensors add.
+_RUNS_AN_HOUR: Final = 4 * 60
 _MEBIBYTE: Final = 1024**2
+_OPEN: Final = "SELECT dataset, provider, start_time, run_id FROM ops.collection_status WHERE status = 'running'"
 _DIRTY: Final = ("ops.dirty_buckets", "candles.dirty_candles")
 
 
@@ -99,30 +99,34 @@ def event_log_is_bounded(measured: Sequence[Figures]) -> Verdict:
         return verdict("Dagster's event log is bounded", (), looked_at=0, unit="runs")
     runs = known[-1][1] - known[0][1]
     each = (known[-1][0] - known[0][0]) / runs
-    days = load_settings().run_retention_days
-    kept = each * _RUNS_A_DAY * days
-    told = f"{each / 1024:.0f} KiB a run, {kept / _MEBIBYTE:.0f} MiB in the {days} days that runs are kept"
-    breaks = [f"{told}; {MOST_BYTES / _MEBIBYTE:.0f} MiB is the most"] if kept > MOST_BYTES else []
+    # So much an hour fills what the doctor warns of in the days that runs are kept.
+    most = MOST_BYTES / (24 * load_settings().run_retention_days)
+    hourly = each * _RUNS_AN_HOUR
+    told = f"{each / 1024:.0f} KiB a run, {hourly / _MEBIBYTE:.0f} MiB an hour at the pace of the schedules"
+    breaks = [f"{told}; {most / _MEBIBYTE:.0f} MiB an hour is the most"] if hourly > most else []
     return verdict("Dagster's event log is bounded", breaks, looked_at=runs, unit="runs", told=told)
 
 
-def nothing_waits(database_url: str) -> Verdict:
-    """No bucket is marked, and no collection is open that nobody works on."""
-    breaks = []
+def nothing_waits(database_url: str, dagster_database_url: str) -> Verdict:
+    """No bucket is marked, and no collection is open whose run went well; that of a lost run is closed by the next."""
+    breaks: list[str] = []
     with psycopg.connect(database_url) as connection:
         for table in _DIRTY:
-            count = connection.execute(
-                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
-            ).fetchone()
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
+            count = connection.execute(query).fetchone()
             if count and count[0]:
                 breaks.append(f"{count[0]} buckets are marked in {table}")
-        running = connection.execute(
-            "SELECT dataset, provider, start_time FROM ops.collection_status WHERE status = 'running'"
-            " AND start_time < (SELECT max(start_time) - %s FROM ops.collection_status)",
-            (timedelta(minutes=3),),
-        )
-        breaks += [f"a collection of {dataset} from {provider} runs since {at}" for dataset, provider, at in running]
-    return verdict("nothing waits", breaks, looked_at=len(_DIRTY) + 1, unit="tables")
+        opened = connection.execute(_OPEN).fetchall()
+    with psycopg.connect(dagster_database_url) as connection:
+        done = {run_id for (run_id,) in connection.execute("SELECT run_id FROM runs WHERE status = 'SUCCESS'")}
+    breaks += [
+        f"a collection of {dataset} from {provider} runs since {at:%F %T}, though its run went well"
+        for dataset, provider, at, run_id in opened
+        if run_id in done
+    ]
+    lost = len(opened) - sum(run_id in done for *_, run_id in opened)
+    told = f"{lost} collections of runs that were lost or stopped are still open" if lost else ""
+    return verdict("nothing waits", breaks, looked_at=len(_DIRTY) + 1, unit="tables", told=told)
 
 
 def it_recovered(recovery: Recovery) -> Verdict:

@@ -16,10 +16,8 @@ import psycopg
 from cryptoflow.simulator.market.model import Market
 from cryptoflow_tests.exchange_truth import true_minutes, true_trades
 from soak.checks.verdict import Verdict, verdict
-from soak.journal import Journal
+from soak.journal import LIES, Journal
 
-# Faults that change what an answer or message says; the others lose, delay or repeat it.
-LIES: Final = frozenset({"body"})
 _MINUTE: Final = timedelta(minutes=1)
 _PAIRS: Final = """
 SELECT DISTINCT symbols.symbol_id, symbols.exchange, symbols.symbol
