@@ -34,6 +34,7 @@ _SETTINGS: Final = {
 }
 _COMMAND_SECONDS: Final = 600.0
 TICK_JOB: Final = "market_tick_job"
+CANDLE_TICK_JOB: Final = "candle_tick_job"
 SLOT_TAG: Final = "cryptoflow/slot"
 UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 _LAUNCH: Final = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
@@ -77,10 +78,10 @@ class Soaked:
                 cure=f"The logs are in {self.home / 'logs'}.",
             )
 
-    def launch_tick(self, slot: datetime) -> str:
+    def launch_tick(self, slot: datetime, *, job: str = TICK_JOB) -> str:
         """Start the tick of a slot as the schedule does, with the slot in its tags; returns the run's id."""
         tags = [{"key": SLOT_TAG, "value": slot.isoformat()}]
-        answer = self.platform.graphql(_LAUNCH, job=TICK_JOB, tags=tags)["launchRun"]
+        answer = self.platform.graphql(_LAUNCH, job=job, tags=tags)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise ValueError(answer.get("message") or answer["__typename"])
         run_id: str = answer["run"]["runId"]

@@ -15,6 +15,7 @@ from typing import Final
 
 import psycopg
 
+from cryptoflow.collect.candle_spans import SETTLED_AFTER
 from cryptoflow.collect.planning import DATASET
 from cryptoflow.warehouse.candle_gaps import find_candle_gaps
 from cryptoflow.warehouse.gaps import find_gaps
@@ -86,12 +87,14 @@ def slots_have_states(database_url: str, dagster_database_url: str, journal: Jou
         f"raw.market_snapshots has samples of {provider} in {slot}, which is not observed" for provider, slot in without
     ]
     excused: dict[str, int] = {}
+    # What was before a provider's first slot is no gap of it.
+    firsts = {name: min(slot for other, slot in told if other == name) for name, _ in told}
     for provider in sorted({name for name, _ in told}):
         known = _gaps(database_url, due)
         for slot in due:
             if (provider, slot) in told:
                 breaks += _badly_told(provider, slot, *told[provider, slot])
-            elif (provider, slot) not in known:
+            elif slot > firsts[provider] and (provider, slot) not in known:
                 breaks.append(
                     f"ops.slots {provider} {slot:%F %H:%M}: no state, and `cryptoflow gaps` knows nothing of it"
                 )
@@ -110,13 +113,14 @@ def slots_have_states(database_url: str, dagster_database_url: str, journal: Jou
 
 
 def minutes_have_states(database_url: str) -> Verdict:
-    """Of each pair every minute between its first candle and its last has one, or a state that says why not."""
+    """Of each pair every minute since its first candle has one, or a state; the newest are still asked for."""
     breaks: list[str] = []
     looked_at = 0
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         for exchange, symbol, symbol_id, first, last in connection.execute(_CANDLES).fetchall():
-            looked_at += (last - first) // MINUTE + 1
-            gaps = find_candle_gaps(connection, symbol_id, now=last + 10 * MINUTE, start=first, end=last)
+            settled = max(first, last - SETTLED_AFTER)
+            looked_at += (settled - first) // MINUTE + 1
+            gaps = find_candle_gaps(connection, symbol_id, now=last + SETTLED_AFTER, start=first, end=settled)
             breaks += [
                 f"candles.candle_slots {exchange}:{symbol} {gap.starts:%F %H:%M}: no candle, and nothing says why"
                 for gap in gaps
