@@ -26,7 +26,8 @@ from cryptoflow.sources.candle_lines import (
 )
 
 CHECKSUM_SUFFIX: Final = ".CHECKSUM"
-_BLOCK_BYTES: Final = 1 << 21
+# Small enough that nobody waits long for the first of them.
+_BLOCK_BYTES: Final = 1 << 19
 # Longer lines are no rows of numbers.
 _LONGEST_LINE: Final = 4_096
 # With so many lines that do not fit, and more than fit, the file is something else.
@@ -151,13 +152,13 @@ class CandleFile:
     def _text(self, stream: IO[bytes], inside: str, read: _Read[T]) -> Iterator[T]:
         line = 1
         for number, block in enumerate(self._whole_lines(stream)):
-            lines = block.count(b"\n")
             body = self._without_header(block) if number == 0 else block
-            if body.strip() and self._lines is not None:
-                clean = read(self._lines, body, inside, line + lines - body.count(b"\n"))
+            line += block.count(b"\n", 0, len(block) - len(body))
+            if body and not body.isspace() and self._lines is not None:
+                clean = read(self._lines, body, inside, line)
                 if clean:
                     yield clean
-            line += lines
+            line += body.count(b"\n")
 
     def _read(self, lines: LineReader, body: bytes, inside: str, first_line: int) -> bytes:
         clean, bad = lines.read(body, inside=inside, first_line=first_line)

@@ -121,7 +121,9 @@ class LineReader:
 
     def read_plain(self, block: bytes) -> PlainCandles | None:
         """The same rows as numbers; None when anything in the block is odd, and nothing is remembered of it then."""
-        read = read_plain(block.replace(b"\r\n", b"\n"), self.columns, wholes=_WHOLE_NUMBERS, ignored={_IGNORED})
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        read = read_plain(block, self.columns, wholes=_WHOLE_NUMBERS, ignored={_IGNORED})
         times = self._opens_and_closes(read.wholes[0], read.wholes.get(_CLOSE_TIME)) if read else None
         if read is None or times is None:
             return None
