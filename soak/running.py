@@ -35,6 +35,7 @@ _SETTINGS: Final = {
 _COMMAND_SECONDS: Final = 600.0
 TICK_JOB: Final = "market_tick_job"
 CANDLE_TICK_JOB: Final = "candle_tick_job"
+HISTORY_JOB: Final = "market_history_job"
 SLOT_TAG: Final = "cryptoflow/slot"
 UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 _LAUNCH: Final = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",

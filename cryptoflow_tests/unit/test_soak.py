@@ -107,6 +107,9 @@ def test_growth_is_that_of_the_process_that_lived_longest_and_of_none_that_was_w
     assert memory.growth_mebibytes_per_hour == 0
     (memory,) = memory_of(restarted[:20])
     assert memory.growth_mebibytes_per_hour is None
+    (memory,) = memory_of([*restarted[:20], figures(400, 900.0)])
+    assert memory.growth_mebibytes_per_hour is None, "a look long after the others is no watching"
+    assert memory.peak_mebibytes == 900.0
 
 
 def test_an_event_log_that_would_outgrow_its_bound_is_named() -> None:

@@ -25,6 +25,8 @@ MOST_MEBIBYTES: Final = 1_024.0
 MOST_GROWTH_MEBIBYTES_PER_HOUR: Final = 600.0
 # Growth is judged over so long, of one process: what is imported and cached at first is no growth.
 SHORTEST_SECONDS: Final = 240.0
+# What was not looked at for longer was not watched.
+_WATCHED_SECONDS: Final = 60.0
 _WORLD: Final = "(simulator)"
 # What the schedules of every minute start, and as many again for what sensors add.
 _RUNS_AN_HOUR: Final = 4 * 60
@@ -56,12 +58,17 @@ def memory_of(measured: Sequence[Figures]) -> list[Memory]:
 
 
 def _longest_life(measured: Sequence[Figures], name: str) -> list[tuple[float, float]]:
-    """Instants and sizes of the process of the part that was watched longest."""
-    lives: dict[int, list[tuple[float, float]]] = {}
+    """Instants and sizes of the process of the part that was watched longest without a break."""
+    lives: list[list[tuple[float, float]]] = []
+    pid, at = 0, 0.0
     for one in measured:
-        if name in one.parts:
-            lives.setdefault(one.parts[name].pid, []).append((one.at, one.parts[name].mebibytes))
-    return max(lives.values(), key=len)
+        if name not in one.parts:
+            continue
+        if one.parts[name].pid != pid or one.at - at > _WATCHED_SECONDS:
+            lives.append([])
+        pid, at = one.parts[name].pid, one.at
+        lives[-1].append((at, one.parts[name].mebibytes))
+    return max(lives, key=len)
 
 
 def _growth(life: Sequence[tuple[float, float]]) -> float | None:
