@@ -79,12 +79,12 @@ def look_at_clockwork(dagster_database_url: str, *, now: datetime) -> list[Findi
     """What the doctor says of it; of a database in which Dagster has made nothing yet, that it is well."""
 
     def found(name: str, shape: Callable[..., T], **parameters: object) -> list[T]:
-        rows = rows_in(dagster_database_url, f"dagster/{name}", parameters or None, setting=DAGSTER_SETTING)
+        rows = rows_in(dagster_database_url, name, parameters or None, setting=DAGSTER_SETTING)
         return [_shaped(shape, row) for row in rows]
 
     daemons = rows_in(dagster_database_url, "dagster/select_daemons", setting=DAGSTER_SETTING)
-    tickers = found("select_tickers", Ticker, since=now - TICKS_LOOKED_AT)
-    runs = found("select_unfinished_runs", UnfinishedRun)
+    tickers = found("dagster/select_tickers", Ticker, since=now - TICKS_LOOKED_AT)
+    runs = found("dagster/select_unfinished_runs", UnfinishedRun)
     return [*judge_ticks(tickers, daemons, now=now), *judge_runs(runs, now=now)]
 
 

@@ -1,6 +1,5 @@
 -- Purpose: the final minutes of a symbol on some days, and the hash over them by which each day is certified.
--- Parameters: symbol_id (int), days (timestamptz[], starts of days); starts, ends (timestamptz) around all of them, by
---   which the partitions are chosen.
+-- Parameters: symbol_id (int), days (timestamptz[], their starts), starts, ends (around them, for the partitions).
 -- Reads: candles.minute_candles. Writes: nothing.
 -- The text that is hashed is that of refine.candle_proof: the two must be changed together.
 WITH asked AS (
