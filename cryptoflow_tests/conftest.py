@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if _hands_out(config):
         return  # it runs no test itself, and what is set has to reach those who do
     tiers.watch()
+    # What a script starts in the background ignores SIGINT, and so do its children; of these Dagster's servers then
+    # ignore SIGTERM as well. Neither an engine nor the supervisor starts them so.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # No setting of the person who runs the tests leaks into them; each test sets what it needs.
     for name in [name for name in os.environ if name.startswith("CRYPTOFLOW_")]:
         del os.environ[name]

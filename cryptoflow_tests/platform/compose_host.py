@@ -38,9 +38,6 @@ _PORT = re.compile(rf"(?<![\w.-])({'|'.join(map(str, CONTAINER_PORTS))})(?![\w.-
 # Away from what may run here, yet below the range that outgoing connections take their ports from.
 _PORT_SHIFT = 11_000
 _STOP_SECONDS = 60.0
-# Dagster's code server raises out of its signal handler. Where that falls into a callback it is lost, and the engine
-# kills the process after its grace; it keeps nothing of its own.
-_ASKED_TWICE = frozenset({"code"})
 
 
 class ComposeHost:
@@ -120,12 +117,8 @@ class ComposeHost:
         try:
             yield process
             # The PostgreSQL image declares SIGINT (fast shutdown) as its stop signal; the others have the default.
-            asked = signal.SIGINT if name == "database" else signal.SIGTERM
-            process.send_signal(asked)
+            process.send_signal(signal.SIGINT if name == "database" else signal.SIGTERM)
             went = wait_until(lambda: process.poll() is not None, timeout_seconds=_STOP_SECONDS)
-            if not went and name in _ASKED_TWICE:
-                process.send_signal(asked)
-                went = wait_until(lambda: process.poll() is not None, timeout_seconds=_STOP_SECONDS)
             assert went, f"{name} does not stop when asked: {self.last_words(name)}"
         finally:
             kill_group(process.pid)
