@@ -4,12 +4,14 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
-SOURCES := cryptoflow cryptoflow_tests sql bench
+SOURCES := cryptoflow cryptoflow_tests sql bench soak
 SCRATCH := .venv/scratch
+# More than two get in each other's way: a whole platform is twelve processes.
+WORKERS ?= 2
 # Dagster's own tools would otherwise read ./dagster.yaml, which wants a running platform.
 export DAGSTER_HOME := $(CURDIR)/.venv/dagster
 
-.PHONY: env demo up test check bench docs clean help
+.PHONY: env demo up test check bench soak nightly docs clean help
 
 help: ## Show this.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort
@@ -25,16 +27,21 @@ env: .venv/.ready ## Make the environment in .venv from the lock.
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
 
+# The peers of the benches come beside the environment, so that starting the platform does not wait for them.
+.venv/.bench: .venv/.ready
+	$(UV) sync --frozen --python $(PYTHON) --group bench
+	@touch $@
+
 demo: env ## Start everything here, on simulated markets.
 	$(RUN)/cryptoflow up --demo
 
 up: env ## Start everything here, on the live providers.
 	$(RUN)/cryptoflow up
 
-test: env ## Run the tests on real parts.
-	$(RUN)/pytest $(ARGS)
+test: .venv/.bench ## Run the tests on real parts, shared among WORKERS processes.
+	$(RUN)/pytest --numprocesses $(WORKERS) $(ARGS)
 
-check: env ## Run the linters, and prove that definitions load and migrations equal contracts.
+check: .venv/.bench ## Run the linters, and prove that definitions load and migrations equal contracts.
 	$(RUN)/ruff check $(SOURCES)
 	$(RUN)/ruff format --check $(SOURCES)
 	$(RUN)/mypy
@@ -46,11 +53,19 @@ check: env ## Run the linters, and prove that definitions load and migrations eq
 	CRYPTOFLOW_HOME=$(SCRATCH) $(RUN)/cryptoflow migrate check
 	$(RUN)/pytest --quiet cryptoflow_tests/definitions/test_import_ring.py
 
-bench: env ## Measure, with the peers beside us in the same run.
-	$(RUN)/python -m bench $(ARGS)
+bench: .venv/.bench ## Measure, with the peers beside us in the same run; ONLY=tick measures one bench.
+	$(RUN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-docs: env ## Render what follows from the code: docs/tables.md, .env.example, the snapshot of definitions.
+soak: .venv/.bench ## Run the whole platform under random faults, then prove that all still holds; ARGS='--minutes 1 --seed 7'.
+	$(RUN)/python -m soak $(ARGS)
+
+nightly: ## What takes too long for every change: ten minutes of soak, and the benches.
+	$(MAKE) soak ARGS='--minutes 10'
+	$(MAKE) bench
+
+docs: .venv/.bench ## Render what follows from the code and the kept results: pages, plots, the snapshot of definitions.
 	$(RUN)/cryptoflow render
+	$(RUN)/python -m bench.performance
 	$(RUN)/python -m cryptoflow_tests.definitions.surface
 
 clean: ## Remove what the targets made here. Homes with data are left alone.

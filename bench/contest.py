@@ -1,13 +1,14 @@
-"""What a bench is: one piece of work, done by our code and by others, and how the times should compare.
+"""What a bench is: one piece of work, done by our code and by others, and how the figures should compare.
 
 What does not belong here: running it (runner.py), showing it (results.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
 from bench.room import Room
@@ -16,8 +17,22 @@ R = TypeVar("R")
 Row = tuple[object, ...]
 
 
+class Measure(StrEnum):
+    """What is compared. The value is how a result's name tells what its figures are; seconds go without saying."""
+
+    SECONDS = ""
+    WAL = "MB of WAL"
+    MEMORY = "MB of memory"
+    CPU = "CPU-seconds a minute"
+
+
 def nothing() -> None:
     """No preparation."""
+
+
+def no_figures(_: Any) -> Mapping[Measure, float]:
+    """What the work costs is measured from outside."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +46,20 @@ class Side(Generic[R]):
     """What the work made, from what it returned, in the form and order that all sides share."""
     before: Callable[[], None] = nothing
     """Brings everything back to where the work starts."""
+    figures: Callable[[R], Mapping[Measure, float]] = no_figures
+    """What the work itself measured: it replaces what is measured from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """How our time should compare with another: at most so many times as long, or at least so many times faster."""
+    """How our figure should compare with another: at most so many times as much, or at least so many times less."""
 
     direction: Literal["at_most", "faster"]
     bound: float
 
-    def ratio(self, *, ours_seconds: float, beside_seconds: float) -> float:
+    def ratio(self, *, ours: float, beside: float) -> float:
         """The ratio in the goal's own direction."""
-        if self.direction == "at_most":
-            return ours_seconds / beside_seconds
-        return beside_seconds / ours_seconds
+        return ours / beside if self.direction == "at_most" else beside / ours
 
     def is_met(self, ratio: float) -> bool:
         """Whether the ratio is on the right side of the bound."""
@@ -55,7 +70,7 @@ class Goal:
 
 
 def at_most(bound: float) -> Goal:
-    """Ours takes at most `bound` times as long."""
+    """Ours takes at most `bound` times as much."""
     return Goal(direction="at_most", bound=bound)
 
 
@@ -70,8 +85,23 @@ class Beside:
 
     side: Side[Any]
     goal: Goal
-    ours_as: Callable[[Row], Row] | None = None
-    """For a side that loses something: what a row of ours becomes when it loses the same."""
+    measure: Measure = Measure.SECONDS
+    ours_as: Callable[[Sequence[Row]], Sequence[Row]] | None = None
+    """For a side that loses something: what the rows of ours become when they lose the same."""
+
+
+def each(change: Callable[[Row], Row]) -> Callable[[Sequence[Row]], Sequence[Row]]:
+    """For a loss that is the same in every row."""
+    return lambda rows: [change(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """A bound that no other side sets, in the unit of its measure: it stands beside us as a figure."""
+
+    name: str
+    figure: float
+    measure: Measure = Measure.SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +110,11 @@ class Contest:
 
     ours: Side[Any]
     beside: Sequence[Beside]
+    within: Sequence[Within] = ()
+    wal_position: Callable[[], int] | None = None
+    """Where the server's log ends, in bytes; without it no WAL is measured."""
+    steps: Callable[[Any], Mapping[str, float]] | None = None
+    """From what our work returned: the seconds of its steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +126,8 @@ class Bench:
     items: int
     """How many items the full size has."""
     open: Callable[[Room, int], AbstractContextManager[Contest]]
+    on_request: bool = False
+    """Starts the whole platform and takes minutes: runs only by its name, once, and repeats its work itself."""
 
     def items_at(self, size: float) -> int:
         """How many items a part (or a multiple) of the full size has."""

@@ -23,27 +23,45 @@ from cryptoflow.warehouse.pool import close_pools
 
 @dataclass(slots=True)
 class Room:
-    """Gives warehouses to benches. The server starts with the first of them."""
+    """Gives warehouses to benches. The server starts with the first of them, and the migrations run once."""
 
     _stack: ExitStack
     _admin_url: str | None = None
+    _template: str | None = None
     _serial: Iterator[int] = field(default_factory=itertools.count)
 
     @contextmanager
     def warehouse(self) -> Iterator[str]:
         """The URL of a migrated, empty database, dropped at the end."""
-        name = f"bench_{next(self._serial)}"
-        admin_url = self._server_url()
-        with psycopg.connect(admin_url, autocommit=True) as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        if self._template is None:
+            self._template = self._create("template0")
+            migrate_up(with_database(self._server_url(), self._template))
+        name = self._create(self._template)
         try:
-            url = with_database(admin_url, name)
-            migrate_up(url)
-            yield url
+            yield with_database(self._server_url(), name)
         finally:
             close_pools()
-            with psycopg.connect(admin_url, autocommit=True) as admin:
-                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _create(self, template: str) -> str:
+        name = f"bench_{next(self._serial)}"
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+        return name
+
+    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
+        with psycopg.connect(self._server_url(), autocommit=True) as admin:
+            admin.execute(statement)
+
+    def wal_position(self) -> int:
+        """How many bytes the server's log has had so far."""
+        with psycopg.connect(self._server_url(), autocommit=True) as admin:
+            row = admin.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def checkpoint(self) -> None:
+        """Have everything on disk: after this, the first change of a page logs the whole page."""
+        self._execute(sql.SQL("CHECKPOINT"))
 
     def _server_url(self) -> str:
         if self._admin_url is None:

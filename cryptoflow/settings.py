@@ -73,6 +73,27 @@ class Settings(BaseSettings):
     )
     payload_retention_days: int = Field(default=7, ge=1, description="Days a raw answer is kept after it last came.")
 
+    run_retention_days: int = Field(
+        default=3, ge=1, description="Days that Dagster's record of a run that went well is kept, its events included."
+    )
+    failed_run_retention_days: int = Field(default=30, ge=1, description="The same for a run that failed.")
+
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="URL that alerts are posted to, as Slack takes them. Unset: none."
+    )
+    alert_smtp_url: SecretStr | None = Field(
+        default=None, description="smtp:// or smtps:// URL of the mail server for alerts, with user and password."
+    )
+    alert_mail_from: str = Field(default="", description="Who alerts by mail come from.")
+    alert_mail_to: str = Field(default="", description="Who gets alerts by mail; several with commas between.")
+    alert_after: int = Field(
+        default=3,
+        ge=1,
+        le=60,
+        description="Looks in a row, a minute apart, before something is told, or told to be over.",
+    )
+    alert_level: Literal["broken", "warning"] = Field(default="broken", description="What is told, and all above it.")
+
     contact: str = Field(
         default="",
         description="Address or page of yours, sent in the User-Agent so that a provider can reach you. Empty: none.",

@@ -1,8 +1,9 @@
 """Real parts for the tests, and the rule of the tiers.
 
 PostgreSQL and Valkey are the embedded ones, or external ones when CRYPTOFLOW_DATABASE_URL and CRYPTOFLOW_REDIS_URL are
-set (then databases named `cryptoflow_test_...` are made and dropped, and database 15 of the Valkey is emptied). Every
-test has a database of its own, cloned from a migrated template.
+set (then databases named `cryptoflow_test_...` are made and dropped, and database 15 of the Valkey is emptied, 14 by
+the second process that shares the tests, and so on). Every test has a database of its own, cloned from a migrated
+template.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from cryptoflow.runtime.postgres import EmbeddedPostgres
 from cryptoflow.runtime.urls import parse_database_url, with_database
@@ -32,6 +36,7 @@ ROOT = Path(__file__).parent
 GIVEN_DATABASE_URL = tiers.GIVEN["CRYPTOFLOW_DATABASE_URL"]
 GIVEN_REDIS_URL = tiers.GIVEN["CRYPTOFLOW_REDIS_URL"]
 EXTERNAL_VALKEY_DATABASE = 15
+WHOLE_PLATFORMS = "whole platforms"
 QUIET_CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,17 +48,33 @@ QUIET_CHROMIUM = (
 )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if _hands_out(config):
+        return  # it runs no test itself, and what is set has to reach those who do
     tiers.watch()
+    # What a script starts in the background ignores SIGINT, and so do its children; of these Dagster's servers then
+    # ignore SIGTERM as well. Neither an engine nor the supervisor starts them so.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # No setting of the person who runs the tests leaks into them; each test sets what it needs.
     for name in [name for name in os.environ if name.startswith("CRYPTOFLOW_")]:
         del os.environ[name]
 
 
+def _hands_out(config: pytest.Config) -> bool:
+    """Whether this process only hands out tests to others."""
+    return bool(config.getoption("numprocesses", None)) and not _shares(config)
+
+
+def _shares(config: pytest.Config) -> bool:
+    """Whether this process is one of several that run the tests."""
+    return hasattr(config, "workerinput")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refusals = []
     for item in items:
-        tier = item.path.relative_to(ROOT).parts[0]
+        tier = _tier(item)
         if tier not in tiers.TIERS:
             refusals.append(f"{item.nodeid}: {tier!r} is no tier; the tiers are {', '.join(tiers.TIERS)}")
             continue
@@ -64,8 +85,53 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             refusals.append(f"{item.nodeid}: {reason}")
     if refusals:
         raise pytest.UsageError("tests in the wrong tier:\n" + "\n".join(refusals))
-    # The quick tiers first; the browser last, because Playwright keeps an event loop in this thread while it is open.
-    items.sort(key=lambda item: tiers.TIERS.index(item.path.relative_to(ROOT).parts[0]))
+    # The quick tiers first, to hear early what is wrong; the browser last, because Playwright keeps an event loop in
+    # this thread while it is open. Where several processes share the tests, what takes longest goes first.
+    if items and _shares(items[0].config):
+        items.sort(key=_longest_first)
+    else:
+        items.sort(key=lambda item: tiers.TIERS.index(_tier(item)))
+
+
+def _tier(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).parts[0]
+
+
+def _longest_first(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+    tier = tiers.TIERS.index(_tier(item))
+    # Of the whole platforms the shared one first; the browser comes after other tests that use it.
+    return _scope(item.nodeid) != WHOLE_PLATFORMS, not _shares_platform(item), _tier(item) == "browser", -tier
+
+
+def _shares_platform(item: pytest.Item | None) -> bool:
+    return item is not None and "platform" in getattr(item, "fixturenames", [])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the shared platform after the last test of this process that needs it: it takes its share of the cores."""
+    if _shares_platform(item) and not _shares_platform(nextitem):
+        definition = item._fixtureinfo.name2fixturedefs["platform"][-1]
+        definition.finish(item._request)
+
+
+def _scope(nodeid: str) -> str:
+    """What one process runs from end to end: a file, or all that uses the shared platform and whole ones beside it."""
+    file = PurePosixPath(nodeid.partition("::")[0])
+    is_whole = file.parent.name == "browser" or file.name.startswith("test_whole_platform")
+    return WHOLE_PLATFORMS if is_whole else file.name
+
+
+class ByScope(LoadScopeScheduling):
+    """Hands out to the processes what belongs together, in the order in which it was collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return ByScope(config, log)
 
 
 def _defined_beside(item: pytest.Item, name: str) -> bool:
@@ -76,7 +142,7 @@ def _defined_beside(item: pytest.Item, name: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _closed_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.path.relative_to(ROOT).parts[0] != "unit":
+    if _tier(request.node) != "unit":
         yield
         return
     with tiers.closed_in(request.node.nodeid):
@@ -108,6 +174,13 @@ def database_url(postgres_admin_url: str, template_database: str) -> Iterator[st
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_database_url(postgres_admin_url: str, template_database: str) -> Iterator[str]:
+    """A warehouse that the tests of one module share, for those that only read what took long to fill."""
+    with _scratch_database(postgres_admin_url, template_database) as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database_url(postgres_admin_url: str) -> Iterator[str]:
     """A database of the test's own in which nothing was made."""
@@ -129,7 +202,8 @@ def _scratch_database(admin_url: str, template: str) -> Iterator[str]:
 
 
 def _test_valkey(url: str) -> str:
-    return url.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE}"
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return url.rpartition("/")[0] + f"/{EXTERNAL_VALKEY_DATABASE - number}"
 
 
 @pytest.fixture(scope="session")

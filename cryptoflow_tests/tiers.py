@@ -29,6 +29,7 @@ TIERS: Final = ("unit", "property", "definitions", "database", "platform", "brow
 # The fixtures that stand for a real part, each with the tiers that may ask for it.
 PART_FIXTURES: Final = {
     "database_url": {"database", "property", "platform", "browser"},
+    "shared_database_url": {"database", "platform", "browser"},
     "empty_database_url": {"database", "platform"},
     "postgres_admin_url": {"database", "property", "platform", "browser"},
     "valkey_url": {"database", "property", "platform", "browser"},

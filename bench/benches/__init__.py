@@ -11,13 +11,23 @@ from cryptoflow.errors import UsageError
 
 
 def find_benches(only: str | None = None) -> list[Bench]:
-    """All benches; or those of one file; or one."""
+    """All benches that run unasked; or those of one file; or one."""
     found = dict(_benches())
-    chosen = [bench for subject, benches in found.items() for bench in benches if only in (None, subject, bench.name)]
+    chosen = [
+        bench
+        for subject, benches in found.items()
+        for bench in benches
+        if (only is None and not bench.on_request) or only in (subject, bench.name)
+    ]
     if not chosen:
         names = sorted({*found, *(bench.name for benches in found.values() for bench in benches)})
         raise UsageError(f"There is no bench {only!r}.", cure=f"Choose one of {', '.join(names)}.")
     return chosen
+
+
+def names_in_order() -> list[str]:
+    """The names of all benches, also of those that run on request only."""
+    return [bench.name for _, benches in _benches() for bench in benches]
 
 
 def _benches() -> Iterator[tuple[str, tuple[Bench, ...]]]:

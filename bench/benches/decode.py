@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bench.contest import Bench, Beside, Contest, Row, Side, at_most
+from bench.contest import Bench, Beside, Contest, Row, Side, at_most, each
 from bench.room import Room
 from bench.simulated import SimulatedCoinGecko
 from cryptoflow.sources.coingecko import MOST_PER_PAGE, MarketRow
@@ -38,7 +38,7 @@ def _open(_: Room, items: int) -> Iterator[Contest]:
         ours=Side(work=lambda: _ours(pages), rows=_rows_of_ours),
         beside=(
             Beside(side=decimals, goal=at_most(2)),
-            Beside(side=floats, goal=at_most(3), ours_as=_with_floats),
+            Beside(side=floats, goal=at_most(3), ours_as=each(_with_floats)),
         ),
     )
 

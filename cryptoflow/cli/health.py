@@ -1,4 +1,4 @@
-"""`cryptoflow doctor`: what is broken right now, and what to do."""
+"""`cryptoflow doctor`: what is broken right now, since when, and what to do."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def doctor(json: JsonOption = False, home: HomeOption = None) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         table = Table(show_edge=False, header_style="bold")
-        for name in ("subject", "state", "what", "cure"):
+        for name in ("subject", "state", "since", "what", "cure"):
             table.add_column(name, overflow="fold")
         for finding in findings:
             state = Text(finding.state, style=_STYLES[finding.state])
             # Text, because square brackets in a plain string would be taken for markup.
-            table.add_row(Text(finding.subject), state, Text(finding.what), Text(finding.cure or ""))
+            since = f"{finding.since:%Y-%m-%d %H:%M}" if finding.since else ""
+            table.add_row(Text(finding.subject), state, since, Text(finding.what), Text(finding.cure or ""))
         Console().print(table)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(EXIT_BROKEN)

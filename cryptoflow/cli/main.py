@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cryptoflow import __version__
 from cryptoflow.cli import (
+    alerts,
     backfill,
     candle_proof,
     candles,
@@ -19,6 +20,8 @@ from cryptoflow.cli import (
     health,
     market,
     platform,
+    quality,
+    quarantine,
     quota,
     retention,
     simulate,
@@ -41,11 +44,14 @@ app.add_typer(market.app)
 app.add_typer(quota.app)
 app.add_typer(gaps.app)
 app.add_typer(retention.app)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(candles.app)
 app.add_typer(candle_proof.candles_app, name="candles")
 app.add_typer(candle_proof.certificate_app, name="certificate")
 app.add_typer(health.app)
 app.add_typer(configuration.app)
+app.add_typer(quality.app, name="quality")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(backfill.app, name="backfill")
 

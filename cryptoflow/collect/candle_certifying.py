@@ -7,16 +7,23 @@ What does not belong here: what a certificate says (warehouse.candle_certificate
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.following import followed_pairs
 from cryptoflow.refine.candle_proof import Certificate
 from cryptoflow.settings import Settings
-from cryptoflow.warehouse.candle_certificates import is_expected, issue_certificate
-from cryptoflow.warehouse.candle_reach import symbols_with_candles
+from cryptoflow.warehouse.candle_certificates import certify_expected
+from cryptoflow.warehouse.candle_reach import days_with_candles
 from cryptoflow.warehouse.pool import snapshot, transaction
 from cryptoflow.warehouse.symbols import KnownSymbol, symbols_by_id
+
+_DAY: Final = timedelta(days=1)
+# In one transaction for each pair.
+_DAYS_AT_ONCE: Final = 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +41,11 @@ def certify_days(
 ) -> CertifiedDays:
     """Certify the whole days in [start, end), each pair and day as it stands at one instant."""
     issued: list[Certificate] = []
-    day = start
-    while day < end:
-        for pair in _pairs_of(settings, database_url, day):
+    days = [bucket_start(start, Grain.DAY) + number * _DAY for number in range(-((start - end) // _DAY))]
+    for first in range(0, len(days), _DAYS_AT_ONCE):
+        for pair, of_pair in _days_by_pair(settings, database_url, days[first : first + _DAYS_AT_ONCE]):
             with snapshot(database_url) as connection:
-                now = datetime.now(UTC)
-                if is_expected(connection, pair, day, now=now):
-                    issued.append(issue_certificate(connection, pair, day, now=now, run_id=run_id))
-        day += timedelta(days=1)
+                issued += certify_expected(connection, pair, of_pair, now=datetime.now(UTC), run_id=run_id)
     return CertifiedDays(
         certificates=len(issued),
         without_unknown=sum(not one.unknown_minutes for one in issued),
@@ -49,13 +53,17 @@ def certify_days(
     )
 
 
-def _pairs_of(settings: Settings, database_url: str, day: datetime) -> list[KnownSymbol]:
-    """In the order of their ids."""
+def _days_by_pair(
+    settings: Settings, database_url: str, days: Sequence[datetime]
+) -> list[tuple[KnownSymbol, Sequence[datetime]]]:
+    """Of the days, those on which a pair is certified. The pairs are in the order of their ids."""
     with transaction(database_url) as connection:
         followed = [pair for name in settings.exchanges for pair in followed_pairs(connection, settings, name)]
-        with_candles = symbols_with_candles(connection, starts=day, ends=day + timedelta(days=1))
-        known = symbols_by_id(connection, with_candles)
-    return [pair for _, pair in sorted((known | {pair.symbol_id: pair for pair in followed}).items())]
+        with_candles = days_with_candles(connection, starts=days[0], ends=days[-1] + _DAY)
+        known = symbols_by_id(connection, list(with_candles))
+    pairs = known | {pair.symbol_id: pair for pair in followed}
+    whole = {pair.symbol_id for pair in followed}
+    return [(pairs[one], days if one in whole else with_candles[one]) for one in sorted(pairs)]
 
 
 def _minutes(issued: list[Certificate]) -> Counter[str]:

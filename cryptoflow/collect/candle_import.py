@@ -11,17 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptoflow.sources.candle_files import CandleFile, CandleFileRefused, file_sha256
 from cryptoflow.sources.candle_lines import BadLine
 from cryptoflow.warehouse.candle_backfills import BackfillPart, parts_of, tell_part
-from cryptoflow.warehouse.candles import Origin, StoredCandles, store_candle_text
+from cryptoflow.warehouse.candle_copying import copy_candles
+from cryptoflow.warehouse.candles import Origin, StoredCandles, is_untouched, store_candle_text
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
 from cryptoflow.warehouse.symbols import KnownSymbol
 
 OnProgress = Callable[[int, int], None]
+T = TypeVar("T")
 
 DATASET: Final = "candles.minute_candles"
 INTERVAL: Final = "1m"
@@ -56,13 +58,11 @@ def import_file(
         known = parts_of(connection, symbol.symbol_id, INTERVAL).get(part.part)
         if known is not None and not again and known.state == "done" and known.payload_sha256 == digest:
             return ImportedFile(path=path, rows=known.rows_received, stored=0, refused=0, already=True)
-        file = CandleFile(path)
-        bad: list[BadLine] = []
-        stored = _store(
+        stored, bad = _store(
             connection,
-            file,
-            bad,
+            path,
             symbol=symbol,
+            part=part,
             origin=Origin(source="archive", fetched_at=received_at, payload_sha256=digest, run_id=run_id),
             on_progress=on_progress,
         )
@@ -108,25 +108,48 @@ def import_local_file(
 
 def _store(
     connection: Connection,
-    file: CandleFile,
-    bad: list[BadLine],
+    path: Path,
     *,
     symbol: KnownSymbol,
+    part: BackfillPart,
     origin: Origin,
     on_progress: OnProgress | None,
-) -> StoredCandles:
-    blocks = _watched(file, bad, on_progress)
+) -> tuple[StoredCandles, list[BadLine]]:
+    """Where nothing stands yet nothing has to be compared. A file that does not go that way is read once more."""
+    symbol_id = symbol.symbol_id
+    bad: list[BadLine] = []
+    if part.starts and part.ends and is_untouched(connection, [symbol_id], first=part.starts, last=part.ends):
+        file = CandleFile(path)
+        numbers = _opened(file, file.blocks_as_numbers(), bad, on_progress)
+        copied = copy_candles(
+            connection,
+            numbers,
+            columns=file.columns,
+            symbol_id=symbol_id,
+            origin=origin,
+            starts=part.starts,
+            ends=part.ends,
+        )
+        if copied is not None:
+            return copied, bad
+        bad = []
+    file = CandleFile(path)
+    texts = _opened(file, file.blocks(), bad, on_progress)
+    return store_candle_text(connection, texts, columns=file.columns, symbol_id=symbol_id, origin=origin), bad
+
+
+def _opened(file: CandleFile, blocks: Iterator[T], bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[T]:
+    """The blocks of the file, the first of them read; `bad` gets what does not fit, as far as blocks are taken."""
+    watched = _watched(file, blocks, bad, on_progress)
     # The columns are known with the first block; a file without any has been refused by then.
-    first = next(blocks)
-    return store_candle_text(
-        connection, chain([first], blocks), columns=file.columns, symbol_id=symbol.symbol_id, origin=origin
-    )
+    first = next(watched)
+    return chain([first], watched)
 
 
-def _watched(file: CandleFile, bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[bytes]:
-    """The blocks of the file; what does not fit is kept for later: while rows are copied nothing else can be said."""
+def _watched(file: CandleFile, blocks: Iterator[T], bad: list[BadLine], on_progress: OnProgress | None) -> Iterator[T]:
+    """What does not fit is kept for later: while rows are copied nothing else can be said."""
     size = file.size()
-    for block in file.blocks():
+    for block in blocks:
         bad += file.take_bad()
         if on_progress:
             on_progress(file.bytes_read, size)

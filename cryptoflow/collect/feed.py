@@ -47,6 +47,8 @@ class Feed:
     """Of the trades that minutes were reckoned from, the time of the last."""
     reckoned_id: int | None = None
     """Minutes were reckoned from the trades before this one."""
+    asked_until: datetime | None = None
+    """Every trade until then was asked for, but one of them is still on its way in the stream."""
     lag_ms: int | None = None
     stored: int = 0
     refilled: int = 0
@@ -59,7 +61,18 @@ class Feed:
         """From now on it stands so."""
         if state != self.state:
             self.state_since = datetime.now(UTC)
-        self.state, self.reason = state, reason
+        self.state, self.reason, self.asked_until = state, reason, None
+
+    def turn_live(self) -> datetime | None:
+        """Live, once everything was asked for and no trade is missing: until when it was asked for. Else None.
+
+        The answer may be ahead of the stream: it is whole when the stream has come as far.
+        """
+        until = self.asked_until
+        if until is None or not (self.is_whole or self.runs is None):
+            return None
+        self.turn("live")
+        return until
 
     @property
     def next_trade_id(self) -> int | None:

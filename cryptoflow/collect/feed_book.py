@@ -104,9 +104,10 @@ class FeedBook:
             elif isinstance(item, Answered):
                 ticks += feed.take_answer(item)
                 refusals += self._refused_rows(item)
-            elif feed.is_whole or feed.runs is None:
-                feed.turn("live")
-                ended.append(OutageEnded(symbol_id=feed.pair.symbol_id, ends=item.until, is_refilled=True))
+            else:
+                feed.asked_until = item.until
+            if (until := feed.turn_live()) is not None:
+                ended.append(OutageEnded(symbol_id=feed.pair.symbol_id, ends=until, is_refilled=True))
         self._measure_lag(changed, ticks)
         with transaction(self._database_url) as connection:
             new = store_ticks(connection, ticks)

@@ -30,6 +30,8 @@ class PageOutcome:
     """The texts of the rows that could not be read."""
     is_repeated: bool = False
     """Whether another page held all of its rows: one of the two is not what was asked for."""
+    payload_sha256: bytes | None = None
+    """Hash of the answer, when one came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ async def fetch_planned(
             rows=page.size,
             bad_rows=tuple(one.raw for one in page.rows.bad),
             is_repeated=_is_repeated(page, pages, key),
+            payload_sha256=page.answer.payload_sha256,
         )
         for call, page in zip(calls, results, strict=True)
     ]

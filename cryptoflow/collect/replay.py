@@ -127,6 +127,11 @@ def kind_of(provider: str, endpoint: str) -> Kind:
     return kind
 
 
+def kind_by_provider(provider: str) -> Kind | None:
+    """How the provider's answers for the market are read; None when it gives none."""
+    return next((kind for (name, _), kind in _KINDS.items() if name == provider), None)
+
+
 def _recorded(path: Path, *, provider: str, endpoint: str, fetched_at: datetime) -> RawAnswer:
     try:
         body = path.read_bytes()

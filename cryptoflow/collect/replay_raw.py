@@ -75,7 +75,7 @@ def rebuild_from_raw(
                 so_far.add(
                     store_answers(
                         connection,
-                        [(provider, _as_collected(pages))],
+                        [(provider, as_collected(pages))],
                         slot=collection.slot,
                         run_id=collection.run_id,
                     )
@@ -90,18 +90,13 @@ def _read(
     if not answer.is_body_kept:
         so_far.gone += 1
         return None
-    raw = RawAnswer(
+    raw = as_received(
+        payloads,
+        answer.payload_sha256,
         provider=provider,
-        endpoint=kind.endpoint,
-        url_redacted=kind.endpoint,
-        params={},
-        status=_OK,
-        headers={"content-type": answer.media_type} if answer.media_type else {},
-        body=payloads.read(answer.payload_sha256),
-        fetched_at=answer.received_at,
-        elapsed_ms=0,
-        attempts=1,
-        payload_sha256=answer.payload_sha256,
+        kind=kind,
+        received_at=answer.received_at,
+        media_type=answer.media_type,
     )
     try:
         return kind.read(raw)
@@ -110,7 +105,32 @@ def _read(
         return None
 
 
-def _as_collected(pages: Sequence[Read]) -> SnapshotAnswer:
+def as_received(
+    payloads: PostgresPayloads,
+    payload_sha256: bytes,
+    *,
+    provider: str,
+    kind: Kind,
+    received_at: datetime,
+    media_type: str | None,
+) -> RawAnswer:
+    """An answer as it came, from its bytes that are kept."""
+    return RawAnswer(
+        provider=provider,
+        endpoint=kind.endpoint,
+        url_redacted=kind.endpoint,
+        params={},
+        status=_OK,
+        headers={"content-type": media_type} if media_type else {},
+        body=payloads.read(payload_sha256),
+        fetched_at=received_at,
+        elapsed_ms=0,
+        attempts=1,
+        payload_sha256=payload_sha256,
+    )
+
+
+def as_collected(pages: Sequence[Read]) -> SnapshotAnswer:
     """The pages as one answer: an asset that slid from one page to the next counts where it was seen first."""
     figures: dict[str, Figures] = {}
     refused: list[RefusedRow] = []

@@ -129,6 +129,7 @@ def asked_ranks(outcome: PageOutcome, *, row_count: int) -> AskedRanks:
         state=state,
         reason=reason,
         failed=outcome.error is not None,
+        payload_sha256=outcome.payload_sha256,
     )
 
 

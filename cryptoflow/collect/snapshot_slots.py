@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cryptoflow.collect.asking import Asking
@@ -34,6 +34,8 @@ class Came:
     assets: Collection[int]
     refused_assets: Mapping[int, str]
     refused_rows: Counter[str]
+    refused_answers: Mapping[bytes, str] = field(default_factory=dict)
+    """Whole answers that wait in quarantine, by hash, each with what it has become."""
 
     @property
     def refused(self) -> int:
@@ -51,7 +53,7 @@ def close_asked(
     calls: Sequence[PlannedCall],
 ) -> int:
     """Close the slot of a provider that was asked; returns how many assets were due and did not come."""
-    asked = asking.answered.asked if asking.answered else ()
+    asked = [_waiting(one, came.refused_answers) for one in asking.answered.asked] if asking.answered else []
     ranks = [(call.first_rank, min(call.first_rank + call.row_count - 1, universe_size)) for call in calls]
     due = 0 if came.assets else sum(_due_or_asked(connection, asking.provider, *stretch) for stretch in ranks)
     state, reason = _state_of(asking, came, is_due=due > 0)
@@ -108,6 +110,14 @@ def close_idle(connection: Connection, idle: Mapping[str, tuple[SlotState, str]]
                 collection_id=None,
             ),
         )
+
+
+def _waiting(one: AskedRanks, refused: Mapping[bytes, str]) -> AskedRanks:
+    """What is missing from an answer that nobody believes is not known to be gone."""
+    rule = refused.get(one.payload_sha256) if one.payload_sha256 else None
+    if rule is None:
+        return one
+    return replace(one, state="feed_down", reason=f"Its page waits in quarantine: {rule}.")
 
 
 def _unknown(connection: Connection, provider: str, failed: Sequence[AskedRanks]) -> int:

@@ -17,8 +17,8 @@ from cryptoflow.collect.asking import Asking, ask_all, begin, raise_if_none_answ
 from cryptoflow.collect.planning import DATASET, sweep
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
 from cryptoflow.collect.snapshot_slots import Came, close_asked, close_idle
-from cryptoflow.collect.snapshot_verdicts import UNIT_JUMP, Judged, judge_snapshots, with_run
-from cryptoflow.refine.batch_nature import BatchFinding
+from cryptoflow.collect.snapshot_verdicts import Judged, judge_snapshots, with_run
+from cryptoflow.refine.batch_samples import BatchFinding
 from cryptoflow.refine.identity import ProviderListing, plan_identity
 from cryptoflow.refine.quota_calls import PlannedCall
 from cryptoflow.settings import Settings
@@ -29,7 +29,7 @@ from cryptoflow.warehouse.collections import CollectionType, Outcome, close_coll
 from cryptoflow.warehouse.locks import dataset_lock
 from cryptoflow.warehouse.minutes import Written
 from cryptoflow.warehouse.pool import Connection, transaction
-from cryptoflow.warehouse.quarantine import quarantine
+from cryptoflow.warehouse.quarantine import quarantine, quarantine_answers
 from cryptoflow.warehouse.slots import SlotState
 from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
 from cryptoflow.warehouse.world import settle_world
@@ -172,13 +172,14 @@ def store_answers(
         for provider, answer in answered
         for figures in answer.figures
     ]
-    judged = judge_snapshots(connection, snapshots)
+    judged = judge_snapshots(connection, snapshots, asked={provider: answer.asked for provider, answer in answered})
     written = store_snapshots(connection, judged.stored)
-    refused = [*with_run([row for _, answer in answered for row in answer.refused], run_id), *judged.refused]
+    refused = with_run([row for _, answer in answered for row in answer.refused], run_id)
     quarantine(connection, refused)
+    quarantine_answers(connection, judged.refused)
     return Stored(
         written=written,
-        refused=len(refused) + written.refused,
+        refused=len(refused) + judged.refused_rows + written.refused,
         new_assets=new_assets,
         judged=judged,
         keys=keys,
@@ -214,20 +215,19 @@ def _came(
     """What of the provider's answer is stored, and what is not."""
     provider = asking.provider
     broken = [row for row in written.refusals if row.provider == provider]
-    jumped = judged.refused_assets.get(provider, ())
+    changed = judged.refused_assets.get(provider, {})
     unread = asking.answered.refused if asking.answered else ()
     named = asking.answered.refused_keys if asking.answered else {}
     refused_assets = {
         **{keys[provider, key]: rule for key, rule in named.items() if (provider, key) in keys},
         **{int(row.held["asset_id"]): row.rule for row in broken},
-        **dict.fromkeys(jumped, UNIT_JUMP),
+        **changed,
     }
     return Came(
         assets={row.asset_id for row in judged.stored if row.provider == provider} - refused_assets.keys(),
         refused_assets=refused_assets,
-        refused_rows=Counter(
-            [*(row.rule for row in unread), *(row.rule for row in broken), *(UNIT_JUMP for _ in jumped)]
-        ),
+        refused_rows=Counter([*(row.rule for row in unread), *(row.rule for row in broken), *changed.values()]),
+        refused_answers={answer: one.rule for answer, one in judged.refused_answers(provider).items()},
     )
 
 
@@ -238,5 +238,10 @@ def _outcome_of(
     outcome = asking.outcome()
     if asking.answered is None:
         return outcome
-    told = {"refused": dict(came.refused_rows), "absent": absent, "warnings": [asdict(one) for one in warnings]}
+    told = {
+        "refused": dict(came.refused_rows),
+        "waiting": sorted(set(came.refused_answers.values())),
+        "absent": absent,
+        "warnings": [asdict(one) for one in warnings],
+    }
     return replace(outcome, processed=len(came.assets), failed=came.refused, details={**outcome.details, **told})

@@ -6,6 +6,7 @@ docs/tables.md derive from it. What does not belong here: statements, connection
 """
 
 from cryptoflow.contracts import (
+    alerting,
     candle_feeds,
     candle_records,
     candles,
@@ -15,8 +16,10 @@ from cryptoflow.contracts import (
     keeping,
     market,
     ops,
+    proof,
     raw,
     refining,
+    room,
     velocity,
 )
 from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contracts
@@ -24,6 +27,7 @@ from cryptoflow.contracts.contract import METADATA, Contract, contract_of, contr
 __all__ = [
     "METADATA",
     "Contract",
+    "alerting",
     "candle_feeds",
     "candle_records",
     "candles",
@@ -35,7 +39,9 @@ __all__ = [
     "keeping",
     "market",
     "ops",
+    "proof",
     "raw",
     "refining",
+    "room",
     "velocity",
 ]

@@ -42,18 +42,22 @@ SCHEMAS: Final = {
 class Retention:
     """How long rows stay after their clock. `days` None: for ever. `setting` names what overrides `days`.
 
-    `archive`: before rows go, they are written to Parquet.
+    `archive`: before rows go, they are written to Parquet. `stays_while` says what keeps a row beyond its days, and
+    `stays_where` the same as SQL over the table's own name.
     """
 
     days: int | None
     setting: str | None = None
     archive: bool = False
+    stays_while: str | None = None
+    stays_where: str | None = None
 
     def __str__(self) -> str:
         if self.days is None:
             return "for ever"
         setting = f" (setting `{self.setting}`)" if self.setting else ""
-        return f"{self.days} days{setting}" + (", then archived as Parquet" if self.archive else "")
+        longer = f", longer while {self.stays_while}" if self.stays_while else ""
+        return f"{self.days} days{setting}{longer}" + (", then archived as Parquet" if self.archive else "")
 
 
 FOR_EVER: Final = Retention(days=None)

@@ -91,5 +91,14 @@ last_samples: Final = table(
         nullable=True,
     ),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
+    column("market_cap_usd", sa.Numeric(), "Price times supply.", unit="usd", minimum=0, nullable=True),
+    column("missing", pg.ARRAY(sa.Text()), "Figures that it lacked; NULL: not known.", nullable=True),
+    column(
+        "unchanged_times",
+        sa.SmallInteger(),
+        "How often price and volume came again as they were, though their time had moved on.",
+        minimum=0,
+        server_default="0",
+    ),
     schema="ops",
 )

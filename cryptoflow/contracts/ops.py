@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -11,7 +11,25 @@ from cryptoflow.cadence import Grain
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, table
 
 COLLECTION_TYPES: Final = ("complete", "continuous", "priority_refresh", "manual")
+QUARANTINE_STATES: Final = ("waiting", "released", "discarded")
 COLLECTION_STATES: Final = ("running", "completed", "failed", "cancelled")
+
+
+def _decided() -> list[sa.Column[Any]]:
+    """What became of something in quarantine; new columns at each call."""
+    return [
+        column(
+            "state",
+            sa.Text(),
+            "waiting: somebody has to decide; released: stored after all; discarded: it never will be.",
+            one_of=QUARANTINE_STATES,
+            server_default="waiting",
+        ),
+        column("decided_at", sa.DateTime(timezone=True), "When that was decided.", nullable=True),
+        column("decided_by", sa.Text(), "Who decided it, as user@host.", nullable=True),
+        column("decision_reason", sa.Text(), "Why, in the words of who decided.", nullable=True),
+    ]
+
 
 schema_migrations: Final = table(
     "schema_migrations",
@@ -121,7 +139,38 @@ quarantine: Final = table(
     column("times_seen", sa.Integer(), "How often it came.", minimum=1, server_default="1"),
     column("recorded_at", sa.DateTime(timezone=True), "When it was first refused.", server_default=sa.func.now()),
     column("last_seen_at", sa.DateTime(timezone=True), "When it was last refused.", server_default=sa.func.now()),
+    *_decided(),
     sa.UniqueConstraint("dataset", "provider", "rule", "row_sha256"),
     sa.Index(None, "recorded_at"),
+    schema="ops",
+)
+
+quarantine_batches: Final = table(
+    "quarantine_batches",
+    Contract(
+        description="Whole answers that were refused: they changed their nature. Their bytes are in raw.payloads.",
+        one_row_per="refused answer",
+        clock="recorded_at",
+        cadence=None,
+        retention=Retention(days=400, stays_while="it waits", stays_where="quarantine_batches.state = 'waiting'"),
+        owner="platform",
+    ),
+    column("batch_id", sa.BigInteger(), "Surrogate key.", sa.Identity(always=True), primary_key=True),
+    column("dataset", sa.Text(), "Table that the answer was meant for."),
+    column("provider", sa.Text(), "Who sent it."),
+    column("rule", sa.Text(), "What it has become, by name."),
+    column("reason", sa.Text(), "What changed, from what to what, in words."),
+    column("payload_sha256", sa.LargeBinary(), "Hash of the answer; its bytes stay as long as it waits."),
+    column("row_count", sa.Integer(), "Rows of the answer that could be read.", unit="rows", minimum=0),
+    column("slot", sa.DateTime(timezone=True), "The minute that the collection was due for."),
+    column("fetched_at", sa.DateTime(timezone=True), "When the answer was received."),
+    column("run_id", sa.Text(), "Dagster run that refused it, when one did.", nullable=True),
+    column("times_seen", sa.Integer(), "How often it came.", minimum=1, server_default="1"),
+    column("recorded_at", sa.DateTime(timezone=True), "When it was first refused.", server_default=sa.func.now()),
+    column("last_seen_at", sa.DateTime(timezone=True), "When it was last refused.", server_default=sa.func.now()),
+    *_decided(),
+    sa.UniqueConstraint("payload_sha256", "dataset", "provider"),
+    sa.Index(None, "recorded_at"),
+    sa.Index(None, "state"),
     schema="ops",
 )

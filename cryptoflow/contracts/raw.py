@@ -16,7 +16,13 @@ payloads: Final = table(
         one_row_per="different body",
         clock="last_fetched_at",
         cadence=None,
-        retention=Retention(days=7, setting="payload_retention_days"),
+        retention=Retention(
+            days=7,
+            setting="payload_retention_days",
+            stays_while="it waits in quarantine",
+            stays_where="EXISTS (SELECT 1 FROM ops.quarantine_batches AS waiting"
+            " WHERE waiting.payload_sha256 = payloads.payload_sha256 AND waiting.state = 'waiting')",
+        ),
         owner="platform",
     ),
     column("payload_sha256", sa.LargeBinary(), "SHA-256 of the uncompressed body.", primary_key=True),

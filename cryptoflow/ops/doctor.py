@@ -6,19 +6,28 @@ What does not belong here: printing, deciding exit codes.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import redis
 
+from cryptoflow.errors import CryptoflowError
+from cryptoflow.ops.clockwork import look_at_clockwork
+from cryptoflow.ops.event_log import look_at_event_log
 from cryptoflow.ops.finding import Finding, broken, looking_at, ok, warning
+from cryptoflow.ops.health_figures import look_at_connections
 from cryptoflow.ops.history import findings_of_history
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.partitions import look_at_partitions
-from cryptoflow.ops.rows import found_rows
+from cryptoflow.ops.quality_findings import look_at_quality
+from cryptoflow.ops.quarantine import look_at_quarantine
+from cryptoflow.ops.retention import look_at_retention
+from cryptoflow.ops.room import LOOKED_BACK, free_bytes_in, home_name, judge_room, room_samples
+from cryptoflow.ops.rows import found_rows, require_answer
+from cryptoflow.runtime.bootstrap import dagster_url_beside
 from cryptoflow.runtime.external import check_database, check_redis
 from cryptoflow.runtime.heartbeat import living_workers
 from cryptoflow.runtime.home import Endpoints, Home
@@ -30,8 +39,6 @@ from cryptoflow.sources.providers import Provider, askable
 from cryptoflow.sources.valkey import LOST, open_valkey
 from cryptoflow.warehouse import migrations
 
-# Less than this and PostgreSQL may stop for want of space before anybody looks.
-LEAST_FREE_BYTES: Final = 2 * 1024**3
 FAILURES_LOOKED_AT: Final = timedelta(hours=1)
 
 
@@ -42,22 +49,39 @@ def examine(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
     looks: Sequence[tuple[str, Callable[[], list[Finding]]]] = (
         ("settings", look_at_settings),
-        ("disk", lambda: look_at_disk(home.path)),
+        ("disk", lambda: look_at_disk(home.path, endpoints)),
         ("platform", lambda: look_at_parts(settings, home)),
         ("database", lambda: look_at_database(endpoints)),
         ("cache", lambda: look_at_cache(endpoints)),
         ("workers", lambda: look_at_workers(settings, endpoints)),
         ("providers", lambda: look_at_providers(settings, endpoints)),
+        ("schedules", lambda: look_at_orchestration(endpoints)),
         ("partitions", lambda: look_at_partitions(endpoints)),
+        ("retention", lambda: look_at_letting_go(endpoints)),
         ("collections", lambda: look_at_collections(endpoints)),
         ("market", lambda: look_at_market(settings, endpoints)),
+        ("quarantine", lambda: look_at_quarantine(endpoints)),
         ("quota", lambda: look_at_quota(settings, endpoints)),
         ("history", lambda: look_at_history(endpoints)),
+        ("quality", lambda: look_at_expectations(endpoints)),
+        ("event log", lambda: look_at_record(settings, endpoints)),
     )
     for subject, look in looks:
         with looking_at(subject, findings):
             findings += look()
-    return findings
+    return _with_since(findings, endpoints)
+
+
+def _with_since(findings: Sequence[Finding], endpoints: Endpoints | None) -> list[Finding]:
+    """What is not well, with the time at which the alerts saw it first."""
+    try:
+        rows = found_rows(endpoints, "ops/select_living_alerts") if endpoints else []
+    except CryptoflowError:
+        rows = []  # that the database is away is a finding already
+    seen = {subject: since for subject, since, state, *_ in rows if state in {"suspected", "open"}}
+    return [
+        finding if finding.state == "ok" else replace(finding, since=seen.get(finding.subject)) for finding in findings
+    ]
 
 
 def _endpoints(settings: Settings, home: Home) -> Endpoints | None:
@@ -66,10 +90,11 @@ def _endpoints(settings: Settings, home: Home) -> Endpoints | None:
         return home.read_endpoints()
     if settings.database_url is None:
         return None
-    url = settings.database_url.get_secret_value()
+    given = settings.dagster_database_url
     return Endpoints(
-        database_url=url,
-        dagster_database_url=settings.dagster_database_url.get_secret_value() if settings.dagster_database_url else url,
+        database_url=settings.database_url.get_secret_value(),
+        # Empty: beside the warehouse. That follows from its URL, which must be a finding when it is none.
+        dagster_database_url=given.get_secret_value() if given else "",
         redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
     )
 
@@ -87,14 +112,16 @@ def look_at_settings() -> list[Finding]:
     return strays or [ok("settings", "every CRYPTOFLOW_ variable is a setting")]
 
 
-def look_at_disk(folder: Path) -> list[Finding]:
-    """Space where the data are."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    said = f"{free / 1024**3:.1f} GiB free in {existing}"
-    if free < LEAST_FREE_BYTES:
-        return [broken("disk", said, cure="Free space there, or move the home with CRYPTOFLOW_HOME.")]
-    return [ok("disk", said)]
+def look_at_disk(folder: Path, endpoints: Endpoints | None) -> list[Finding]:
+    """Space where the data are, and when it ends."""
+    now = datetime.now(UTC)
+    asked = {"home": home_name(folder), "since": now - LOOKED_BACK}
+    free = free_bytes_in(folder)
+    try:
+        rows = found_rows(endpoints, "ops/select_room_samples", asked) if endpoints else []
+    except CryptoflowError:
+        rows = []  # a full disk is told also when the database is away, perhaps because of it
+    return [judge_room(folder, free, room_samples(rows), now=now)]
 
 
 def look_at_parts(settings: Settings, home: Home) -> list[Finding]:
@@ -118,17 +145,16 @@ def look_at_parts(settings: Settings, home: Home) -> list[Finding]:
 
 
 def look_at_database(endpoints: Endpoints | None) -> list[Finding]:
-    """Reachable, new enough, and of the newest shape."""
+    """Reachable, new enough, of the newest shape, and within its thresholds."""
     if endpoints is None:
         return []
     facts = check_database(endpoints.database_url)
     findings = [ok("database", f"PostgreSQL {facts.version_number // 10_000}.{facts.version_number % 10_000} answers")]
     waiting = [step.version for step in migrations.history(endpoints.database_url) if step.applied_at is None]
     if waiting:
-        findings.append(
-            broken("database", f"migrations are missing: {', '.join(waiting)}", cure="Run `cryptoflow migrate up`.")
-        )
-    return findings
+        said = f"migrations are missing: {', '.join(waiting)}"
+        return [*findings, broken("database", said, cure="Run `cryptoflow migrate up`.")]
+    return [*findings, *look_at_connections(endpoints.database_url)]
 
 
 def look_at_cache(endpoints: Endpoints | None) -> list[Finding]:
@@ -215,6 +241,19 @@ async def _circuits(redis_url: str, providers: Sequence[Provider]) -> dict[str, 
         return {}
 
 
+def look_at_orchestration(endpoints: Endpoints | None) -> list[Finding]:
+    """Whether Dagster ticks, and whether its runs begin and end."""
+    return look_at_clockwork(_dagster_url(endpoints), now=datetime.now(UTC)) if endpoints else []
+
+
+def look_at_letting_go(endpoints: Endpoints | None) -> list[Finding]:
+    """Whether days that are past their retention go."""
+    if endpoints is None:
+        return []
+    require_answer(endpoints)
+    return look_at_retention(endpoints.database_url, now=datetime.now(UTC))
+
+
 def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
     """Datasets whose newest collection failed, or that were never collected."""
     if endpoints is None:
@@ -237,3 +276,24 @@ def look_at_collections(endpoints: Endpoints | None) -> list[Finding]:
 def look_at_history(endpoints: Endpoints | None) -> list[Finding]:
     """Whether history waits, and for what."""
     return findings_of_history(found_rows(endpoints, "ops/select_newest_history")) if endpoints else []
+
+
+def look_at_expectations(endpoints: Endpoints | None) -> list[Finding]:
+    """What expectations found of the data, and whether they are looked at."""
+    if endpoints is None:
+        return []
+    return look_at_quality(endpoints.database_url, now=datetime.now(UTC)) or [
+        ok("quality", "no expectation of severity error is broken")
+    ]
+
+
+def look_at_record(settings: Settings, endpoints: Endpoints | None) -> list[Finding]:
+    """Whether Dagster's own record is pruned."""
+    if endpoints is None:
+        return []
+    keep = timedelta(days=settings.run_retention_days)
+    return look_at_event_log(_dagster_url(endpoints), keep=keep, now=datetime.now(UTC))
+
+
+def _dagster_url(endpoints: Endpoints) -> str:
+    return endpoints.dagster_database_url or dagster_url_beside(endpoints.database_url)

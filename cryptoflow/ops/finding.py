@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from cryptoflow.errors import CryptoflowError
@@ -14,12 +15,16 @@ State = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: how it is, in words, and what to do when it is not well."""
+    """One thing that was looked at: how it is, in words, and what to do when it is not well.
+
+    `since`: when it was first seen not to be well; None while nobody saw it before.
+    """
 
     subject: str
     state: State
     what: str
     cure: str | None = None
+    since: datetime | None = None
 
 
 Look = Callable[[], Iterator[Finding]]

@@ -28,8 +28,7 @@ REFUSALS_LOOKED_AT: Final = timedelta(hours=1)
 ANSWERS_LOOKED_AT: Final = timedelta(minutes=10)
 # A tick takes a while, and the one after it is allowed to fail before anybody is called.
 _GRACE: Final = timedelta(minutes=3)
-_NATURES_BROKEN: Final = frozenset({"unit_jump"})
-_SEE_QUARANTINE: Final = "Each row is in ops.quarantine with its rule; the next tick asks again by itself."
+_SEE_QUARANTINE: Final = "`cryptoflow quarantine list` has each row with its rule; the next tick asks again by itself."
 _ASKED_AGAIN: Final = "It is asked again in its next slot; `cryptoflow gaps` shows since when."
 
 
@@ -75,13 +74,16 @@ def _last_tick(
     if state != "observed":
         said = f"the last tick, {at}, brought nothing ({state}): {reason}"
         yield broken(provider, said, cure=_ASKED_AGAIN)
-    if refused := details.get("refused"):
+    waiting = details.get("waiting", ())
+    if refused := {rule: rows for rule, rows in details.get("refused", {}).items() if rule not in waiting}:
         rules = ", ".join(f"{rule} {count}" for rule, count in refused.items())
         what = f"{_counted(sum(refused.values()), 'row')} refused in the last tick, {at}: {rules}"
         yield warning(provider, what, cure=_SEE_QUARANTINE)
     for one in details.get("warnings", ()):
-        make = broken if one["nature"] in _NATURES_BROKEN else warning
-        yield make(
+        # Answers that wait in quarantine are one finding of their own for as long as they wait.
+        if one["nature"] in waiting:
+            continue
+        yield warning(
             provider,
             f"{one['nature']} in the last tick, {at}: {one['what']}",
             cure="See the provider's status page; raw.payloads has the answers. It is judged anew at each tick.",
@@ -89,7 +91,7 @@ def _last_tick(
     yield from _page_troubles(provider, at, details)
     counts = {"dataset": DATASET, "provider": provider, "slot": slot}
     for asset_state, why, assets in found_rows(endpoints, "ops/count_slot_exceptions", counts):
-        if str(why).startswith("Its row was refused"):
+        if str(why).startswith(("Its row was refused", "Its page waits in quarantine")):
             continue
         what = f"{_counted(assets, 'asset')} not in the last tick, {at} ({asset_state}): {why}"
         yield warning(provider, what, cure="`cryptoflow gaps` names them; they are asked again with their page.")
@@ -173,7 +175,7 @@ def _quarantined(endpoints: Endpoints) -> Iterator[Finding]:
     since = {"since_seconds": REFUSALS_LOOKED_AT.total_seconds()}
     for dataset, provider, rule, count in found_rows(endpoints, "ops/count_quarantined", since):
         what = f"{_counted(count, 'row')} of {provider} refused in the last hour by the rule {rule}"
-        yield warning(f"quarantine of {dataset}", what, cure="ops.quarantine has each row, its reason and its answer.")
+        yield warning(f"quarantine of {dataset}", what, cure=_SEE_QUARANTINE)
 
 
 def look_at_quota(settings: Settings, endpoints: Endpoints | None) -> list[Finding]:

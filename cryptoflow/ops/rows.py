@@ -10,14 +10,21 @@ from collections.abc import Mapping
 import psycopg
 from psycopg.rows import TupleRow
 
-from cryptoflow.runtime.external import open_connection
+from cryptoflow.runtime.external import DATABASE_SETTING, open_connection
 from cryptoflow.runtime.home import Endpoints
 from cryptoflow.warehouse.statements import statement
 
 
 def found_rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:
     """What a statement finds. Nothing when its table is not made yet: missing migrations are a finding of their own."""
-    with open_connection(endpoints.database_url) as connection:
+    return rows_in(endpoints.database_url, name, parameters)
+
+
+def rows_in(
+    database_url: str, name: str, parameters: Mapping[str, object] | None = None, *, setting: str = DATABASE_SETTING
+) -> list[TupleRow]:
+    """The same of any database; `setting` is the one that names it."""
+    with open_connection(database_url, setting=setting) as connection:
         try:
             return connection.execute(statement(name), parameters).fetchall()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):

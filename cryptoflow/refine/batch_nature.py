@@ -1,29 +1,42 @@
 """What is wrong with a whole answer, though each of its rows may be sound: held against what stood before.
 
-    unit_jump       the prices of most assets moved by one and the same factor: another unit, not another price
-    frozen_values   times move on, figures do not
+    unit_jump       most prices, volumes or market caps moved by one factor: another unit, not another figure
     clock_behind, clock_ahead   the provider's times are far from ours
-    field_vanished  a figure is missing from every row
+    and what the answer has become compared with the recent past (batch_drift)
 
-An answer whose unit jumped must not be seen, so it is refused whole; the others are told. Each answer (page) is judged
-by itself, because a unit changes for a whole answer. What it is held against are values that were stored, so values
-that come back to normal are never taken for a jump; a reference that is wrong itself is overruled by what another
-provider says of the same assets, and forgotten when it is old. Total and pure.
+An answer that changed its nature must not be seen, so it is refused whole; what is merely odd is told. Each answer
+(page) is judged by itself, because a unit changes for a whole answer. What it is held against are values that were
+stored, so values that come back to normal are never taken for a jump; a reference that is wrong itself is overruled by
+what another provider says of the same assets, and forgotten when it is old. Total and pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, TypeVar
 
-# With fewer rows than this, chance looks like a rule.
-LEAST_ROWS: Final = 20
+from cryptoflow.refine.batch_drift import (
+    field_lost,
+    field_missing,
+    frozen,
+    restated,
+    rows_fell,
+    time_jump,
+)
+from cryptoflow.refine.batch_samples import (
+    LEAST_ROWS,
+    OLDEST_REFERENCE,
+    BatchFinding,
+    Judgement,
+    Sample,
+    Stood,
+    span_words,
+)
+
+# Nothing that is traded moves by this much for most assets within hours; units differ by a hundred or a thousand.
 JUMP_FACTOR: Final = Decimal(50)
-FROZEN_SHARE: Final = Decimal("0.9")
-OLDEST_REFERENCE: Final = timedelta(hours=36)
 MOST_BEHIND: Final = timedelta(minutes=15)
 MOST_AHEAD: Final = timedelta(seconds=30)
 # Prices also move by themselves: factors this close to each other are the same factor.
@@ -31,83 +44,37 @@ _SPREAD: Final = Decimal("1.5")
 # Two providers that agree differ by less than this.
 _AGREEMENT: Final = Decimal(2)
 _ONE: Final = Decimal(1)
-_FIELDS: Final = (
-    "market_cap_usd",
-    "volume_24h_usd",
-    "circulating_supply",
-    "total_supply",
-    "max_supply",
-    "market_cap_rank",
-    "fully_diluted_valuation_usd",
-    "price_change_1h_percent",
-    "price_change_24h_percent",
-    "price_change_7d_percent",
-)
-
-Nature = Literal["unit_jump", "frozen_values", "clock_behind", "clock_ahead", "field_vanished"]
-
-
-class Sample(Protocol):
-    """A row of an answer."""
-
-    @property
-    def asset_id(self) -> int: ...
-    @property
-    def payload_sha256(self) -> bytes: ...
-    @property
-    def observed_at(self) -> datetime | None: ...
-    @property
-    def fetched_at(self) -> datetime: ...
-    @property
-    def price_usd(self) -> Decimal | None: ...
-    @property
-    def market_cap_usd(self) -> Decimal | None: ...
-    @property
-    def volume_24h_usd(self) -> Decimal | None: ...
-    @property
-    def circulating_supply(self) -> Decimal | None: ...
-
-
-class Stood(Protocol):
-    """What was stored of an asset last."""
-
-    @property
-    def observed_at(self) -> datetime: ...
-    @property
-    def price_usd(self) -> Decimal: ...
-    @property
-    def volume_24h_usd(self) -> Decimal | None: ...
-
 
 S = TypeVar("S", bound=Sample)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchFinding:
-    """One thing that is wrong with the answers of a provider, in words."""
+def judge_batch(
+    samples: Iterable[Sample],
+    *,
+    before: Mapping[int, Stood],
+    elsewhere: Mapping[int, Stood],
+    stood_there: Mapping[bytes, int] | None = None,
+) -> Judgement:
+    """Judge what one provider answered: `before` is what stands of itself, `elsewhere` what stands of others.
 
-    nature: Nature
-    what: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """Answers (by hash) that must not be stored, each with the reason, and everything that is to be told."""
-
-    refused: Mapping[bytes, str]
-    findings: Sequence[BatchFinding]
-
-
-def judge_batch(samples: Iterable[Sample], *, before: Mapping[int, Stood], elsewhere: Mapping[int, Stood]) -> Judgement:
-    """Judge what one provider answered: `before` is what stands of itself, `elsewhere` what stands of others."""
-    refused: dict[bytes, str] = {}
+    `stood_there`: of each answer, how many assets stood in the ranks that it was asked for.
+    """
+    refused: dict[bytes, BatchFinding] = {}
     findings: dict[BatchFinding, None] = {}
     for answer, rows in _by_answer(samples).items():
-        jump = _jump_from_before(rows, before, elsewhere) or _jump_from_market_cap(rows)
-        if jump:
-            refused[answer] = jump
-            findings[BatchFinding(nature="unit_jump", what=jump)] = None
-        for finding in (*_frozen(rows, before), *_off_clock(rows), *_vanished(rows)):
+        still, is_again = frozen(rows, before)
+        changed = (
+            time_jump(rows, before)
+            or _unit_jump(rows, before, elsewhere)
+            or rows_fell(rows, (stood_there or {}).get(answer))
+            or field_lost(rows, before)
+            or (still if is_again else None)
+            or restated(rows, before)
+        )
+        if changed:
+            refused[answer] = changed
+            continue
+        for finding in (*([still] if still else []), *_off_clock(rows), *field_missing(rows, before)):
             findings[finding] = None
     return Judgement(refused=refused, findings=tuple(findings))
 
@@ -119,24 +86,50 @@ def _by_answer(samples: Iterable[S]) -> dict[bytes, list[S]]:
     return grouped
 
 
-def _jump_from_before(
+def _unit_jump(
     rows: Sequence[Sample], before: Mapping[int, Stood], elsewhere: Mapping[int, Stood]
+) -> BatchFinding | None:
+    jumps = (_jump_from_before(rows, before, elsewhere, name) for name in _FIGURES)
+    what = next((jump for jump in jumps if jump), None)
+    if what is None and not all(_has_past(rows, before, name) for name in ("price", "market cap")):
+        what = _jump_from_market_cap(rows)
+    return BatchFinding(nature="unit_jump", what=what) if what else None
+
+
+Figure = Callable[[Sample | Stood], Decimal | None]
+_FIGURES: Final[Mapping[str, Figure]] = {
+    "price": lambda said: said.price_usd,
+    "volume": lambda said: said.volume_24h_usd,
+    "market cap": lambda said: said.market_cap_usd,
+}
+
+
+def _has_past(rows: Sequence[Sample], before: Mapping[int, Stood], name: str) -> bool:
+    return len(list(_moved(rows, before, _FIGURES[name]))) >= LEAST_ROWS
+
+
+def _jump_from_before(
+    rows: Sequence[Sample], before: Mapping[int, Stood], elsewhere: Mapping[int, Stood], name: str
 ) -> str | None:
-    ratios = _ratios(rows, before)
-    factor = _common_factor(ratios)
+    moved = list(_moved(rows, before, _FIGURES[name]))
+    factor = _common_factor([now / then for now, then in moved])
     if factor is None:
         return None
-    witnessed = _ratios(rows, elsewhere)
+    witnessed = [now / then for now, then in _moved(rows, elsewhere, _FIGURES[name], is_past=False)]
     if len(witnessed) >= LEAST_ROWS and _ONE / _AGREEMENT <= _middle(witnessed) <= _AGREEMENT:
         return None
+    now, then = min(moved, key=lambda pair: abs(pair[0] / pair[1] - factor))
     return (
-        f"the prices of most of {len(ratios)} known assets moved by a factor of {_shown(factor)} at once: "
-        "another unit, not another price"
+        f"the {name}s of most of {len(moved)} known assets moved by a factor of {_shown(factor)} at once: "
+        f"another unit, not another {name}; one of them went from {then:f} to {now:f}"
     )
 
 
 def _jump_from_market_cap(rows: Sequence[Sample]) -> str | None:
-    """A price in another unit also no longer fits the market cap and the supply beside it."""
+    """A price in another unit also no longer fits the market cap and the supply beside it.
+
+    That is for answers without a past: of others, prices and market caps are each held against what was believed.
+    """
     ratios = [
         price * supply / cap
         for row in rows
@@ -153,15 +146,20 @@ def _jump_from_market_cap(rows: Sequence[Sample]) -> str | None:
     )
 
 
-def _ratios(rows: Sequence[Sample], stood: Mapping[int, Stood]) -> list[Decimal]:
-    """Price now to price then, of the assets whose reference is near enough in time to say anything."""
-    return [
-        price / known.price_usd
-        for row in rows
-        if (price := _positive(row.price_usd))
-        and (known := stood.get(row.asset_id))
-        and abs((row.observed_at or row.fetched_at) - known.observed_at) <= OLDEST_REFERENCE
-    ]
+def _moved(
+    rows: Sequence[Sample], stood: Mapping[int, Stood], figure: Figure, *, is_past: bool = True
+) -> Iterator[tuple[Decimal, Decimal]]:
+    """The figure now and then, of the assets whose reference is near enough in time to say anything.
+
+    `is_past`: only where what stands is no later, for an old answer that is read again is no jump back.
+    """
+    for row in rows:
+        known, at = stood.get(row.asset_id), row.observed_at or row.fetched_at
+        if known is None or abs(at - known.observed_at) > OLDEST_REFERENCE or (is_past and at < known.observed_at):
+            continue
+        now, then = _positive(figure(row)), _positive(figure(known))
+        if now and then:
+            yield now, then
 
 
 def _common_factor(ratios: Sequence[Decimal]) -> Decimal | None:
@@ -176,41 +174,18 @@ def _common_factor(ratios: Sequence[Decimal]) -> Decimal | None:
     return middle if shared * 2 > len(ratios) else None
 
 
-def _frozen(rows: Sequence[Sample], before: Mapping[int, Stood]) -> list[BatchFinding]:
-    moved = [
-        (row, known)
-        for row in rows
-        if (known := before.get(row.asset_id)) and row.observed_at is not None and row.observed_at > known.observed_at
-    ]
-    same = sum((row.price_usd, row.volume_24h_usd) == (known.price_usd, known.volume_24h_usd) for row, known in moved)
-    if len(moved) < LEAST_ROWS or same < FROZEN_SHARE * len(moved):
-        return []
-    what = f"the figures of {same} of {len(moved)} assets are exactly those of before, though their times moved on"
-    return [BatchFinding(nature="frozen_values", what=what)]
-
-
 def _off_clock(rows: Sequence[Sample]) -> list[BatchFinding]:
     lags = sorted(row.fetched_at - row.observed_at for row in rows if row.observed_at is not None)
     if len(lags) < LEAST_ROWS:
         return []
     lag = lags[len(lags) // 2]
     if lag > MOST_BEHIND:
-        what = f"the times of most figures lie {_minutes(lag)} in the past: old figures, or a clock that is behind"
+        what = f"the times of most figures lie {span_words(lag)} in the past: old figures, or a clock that is behind"
         return [BatchFinding(nature="clock_behind", what=what)]
     if lag < -MOST_AHEAD:
-        what = f"the times of most figures lie {_minutes(-lag)} in the future: the clocks differ"
+        what = f"the times of most figures lie {span_words(-lag)} in the future: the clocks differ"
         return [BatchFinding(nature="clock_ahead", what=what)]
     return []
-
-
-def _vanished(rows: Sequence[Sample]) -> list[BatchFinding]:
-    if len(rows) < LEAST_ROWS:
-        return []
-    return [
-        BatchFinding(nature="field_vanished", what=f"{name} is missing from each of {len(rows)} rows")
-        for name in _FIELDS
-        if all(getattr(row, name, None) is None for row in rows)
-    ]
 
 
 def _positive(value: Decimal | None) -> Decimal | None:
@@ -226,8 +201,3 @@ def _shown(factor: Decimal) -> str:
     large = factor if factor >= 1 else _ONE / factor
     whole = Decimal(f"{large:.1E}")
     return f"{whole:f}" if factor >= 1 else f"1/{whole:f}"
-
-
-def _minutes(span: timedelta) -> str:
-    minutes = max(1, round(span.total_seconds() / 60))
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"

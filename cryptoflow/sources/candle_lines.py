@@ -3,7 +3,8 @@
     open time, open, high, low, close, volume[, close time, quote volume, trades, taker base, taker quote[, ignored]]
 
 Whole blocks are checked at once; a block that holds anything odd is read again line by line, and lines that do not fit
-are set apart with their text and the reason. Both ways accept the same lines. What does not belong here: files.
+are set apart with their text and the reason. Both ways accept the same lines. Who wants numbers instead of text takes
+them from blocks of plain digits, as archives write them. What does not belong here: files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,6 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+
+from cryptoflow.sources.candle_digits import Digits, Ints, as_ints, read_plain
 
 COLUMNS: Final = (
     "open time",
@@ -66,6 +70,15 @@ class BadLine:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainCandles:
+    """Candles of a block: times in microseconds since 1970, figures by their names, each exact."""
+
+    opens: Ints
+    closes: Ints
+    figures: Mapping[str, Digits | Ints]
+
+
 class Misfit(ValueError):
     """Why a line does not fit."""
 
@@ -88,8 +101,11 @@ class LineReader:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns of what is returned."""
-        told = [place for place in range(1, self.columns) if place not in {_CLOSE_TIME, _IGNORED}]
-        return ("open_time", "close_time", *(COLUMNS[place].replace(" ", "_") for place in told))
+        return ("open_time", "close_time", *(COLUMNS[place].replace(" ", "_") for place in self._told))
+
+    @property
+    def _told(self) -> list[int]:
+        return [place for place in range(1, self.columns) if place not in {_CLOSE_TIME, _IGNORED}]
 
     @property
     def minutes_apart(self) -> int:
@@ -102,6 +118,22 @@ class LineReader:
         if at_once is not None:
             return at_once, []
         return self._read_by_line(block, inside=inside, first_line=first_line)
+
+    def read_plain(self, block: bytes) -> PlainCandles | None:
+        """The same rows as numbers; None when anything in the block is odd, and nothing is remembered of it then."""
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        read = read_plain(block, self.columns, wholes=_WHOLE_NUMBERS, ignored={_IGNORED})
+        times = self._opens_and_closes(read.wholes[0], read.wholes.get(_CLOSE_TIME)) if read else None
+        if read is None or times is None:
+            return None
+        columns: Mapping[int, Digits | Ints] = {**read.wholes, **read.decimals}
+        opens, closes = times
+        return PlainCandles(
+            opens=opens,
+            closes=closes,
+            figures={name: columns[place] for place, name in zip(self._told, self.names[2:], strict=True)},
+        )
 
     def _read_at_once(self, block: bytes) -> bytes | None:
         """None when anything in it is odd; nothing is remembered of it then."""
@@ -118,16 +150,12 @@ class LineReader:
             return None
         if not table.num_rows or not all(self._fits(table, place) for place in range(self.columns)):
             return None
-        opens = self._times_at_once(table["0"])
-        closes = self._times_at_once(table["6"]) if self.columns > _CLOSE_TIME else opens + self._length_us
-        if opens is None or closes is None:
+        times = self._opens_and_closes(
+            *(as_ints(pc.cast(table[name], pa.int64())) for name in ("0", "6") if int(name) < self.columns)
+        )
+        if times is None:
             return None
-        if self.columns <= _CLOSE_TIME:
-            self._measure(opens)
-        self.rows += table.num_rows
-        ends = opens + self._length_us
-        inside = (opens < closes) & (closes <= ends)
-        columns = [_time_texts(opens), _time_texts(np.where(inside, ends - _BEFORE_END_US, closes))]
+        columns = [_time_texts(values) for values in times]
         columns += [table[name] for name in names if int(name) not in {0, _CLOSE_TIME, _IGNORED}]
         sink = pa.BufferOutputStream()
         pa_csv.write_csv(
@@ -144,9 +172,23 @@ class LineReader:
         grammar = _WHOLE_TEXT if place in _WHOLE_NUMBERS else _NUMBER_TEXT
         return bool(pc.all(pc.match_substring_regex(table[str(place)], grammar)).as_py())
 
-    def _times_at_once(self, texts: Any) -> Any:
+    def _opens_and_closes(self, opens: Ints, closes: Ints | None = None) -> tuple[Ints, Ints] | None:
+        """As microseconds, and in the one form; None when they are not plausible, and nothing is remembered then."""
+        opens_us = self._times_at_once(opens)
+        if opens_us is None:
+            return None
+        ends = opens_us + self._length_us
+        closes_us = ends if closes is None else self._times_at_once(closes)
+        if closes_us is None:
+            return None
+        if closes is None:
+            self._measure(opens_us)
+        self.rows += len(opens_us)
+        inside = (opens_us < closes_us) & (closes_us <= ends)
+        return opens_us, np.where(inside, ends - _BEFORE_END_US, closes_us)
+
+    def _times_at_once(self, values: Ints) -> Ints | None:
         """Microseconds since the epoch; None when they are not all plausible and of the file's unit."""
-        values = pc.cast(texts, pa.int64()).to_numpy()
         unit_us = self._unit_us or _unit_of(int(values[0]))
         lowest, highest = _EARLIEST_MS * 1_000 // unit_us, _LATEST_MS * 1_000 // unit_us
         if values.min() < lowest or values.max() >= highest:
@@ -232,8 +274,10 @@ def _unit_of(value: int) -> int:
     return 1 if value >= _FIRST_MICROSECONDS else 1_000
 
 
-def _time_texts(values: Any) -> Any:
-    return pa.array(values).cast(pa.timestamp("us", tz="UTC"))
+def _time_texts(values: Ints) -> Any:
+    """From the memory as it is: to look at an array, Arrow would load all of pandas."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(pa.timestamp("us", tz="UTC"), len(values), buffers)
 
 
 def _time_text(value: int) -> str:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from typing import Final
 
 from cryptoflow.errors import UsageError
-from cryptoflow.sources import binance, coinbase
+from cryptoflow.sources.binance import Binance
+from cryptoflow.sources.coinbase import Coinbase
 from cryptoflow.sources.exchange import Exchange, Traits
 from cryptoflow.sources.http import ProviderClient
-from cryptoflow.sources.providers import BINANCE, BINANCE_ARCHIVE, COINBASE
+from cryptoflow.sources.providers import BINANCE, BINANCE_ARCHIVE
 
-_EXCHANGES: Final[dict[str, Callable[[ProviderClient], Exchange]]] = {
-    BINANCE: binance.Binance,
-    COINBASE: coinbase.Coinbase,
-}
+_EXCHANGES: Final = {exchange.name: exchange for exchange in (Binance, Coinbase)}
 _ARCHIVES: Final = {BINANCE: BINANCE_ARCHIVE}
-_TRAITS: Final = {BINANCE: binance.TRAITS, COINBASE: coinbase.TRAITS}
 
 
 def exchange_names() -> tuple[str, ...]:
@@ -32,7 +28,7 @@ def exchange_of(client: ProviderClient) -> Exchange:
 
 def traits_of(name: str) -> Traits:
     """What is peculiar to the exchange."""
-    return _TRAITS[check_exchange(name)]
+    return _EXCHANGES[check_exchange(name)].traits
 
 
 def archive_of(name: str) -> str | None:

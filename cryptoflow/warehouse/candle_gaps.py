@@ -69,8 +69,13 @@ def find_candle_gaps(
 ) -> list[CandleGap]:
     """Every gap within the symbol's life, or the part of it in [start, end), oldest first."""
     life = life_of(connection, symbol_id, now=now)
-    if life is None:
-        return []
+    return gaps_of_life(connection, symbol_id, life, start=start, end=end) if life else []
+
+
+def gaps_of_life(
+    connection: Connection, symbol_id: int, life: Life, *, start: datetime | None = None, end: datetime | None = None
+) -> list[CandleGap]:
+    """The same for who has asked for the symbol's life already."""
     starts = max(life.starts, bucket_start(start, Grain.MINUTE)) if start else life.starts
     ends = min(life.ends, bucket_start(end, Grain.MINUTE)) if end else life.ends
     return gaps_within(connection, symbol_id, starts=starts, ends=ends) if starts < ends else []

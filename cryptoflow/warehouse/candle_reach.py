@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
@@ -21,6 +21,12 @@ def symbols_with_candles(connection: Connection, *, starts: datetime, ends: date
     """The pairs that have minutes in [starts, ends)."""
     rows = connection.execute(statement("candles/select_symbols_with_candles"), {"starts": starts, "ends": ends})
     return [symbol_id for (symbol_id,) in rows]
+
+
+def days_with_candles(connection: Connection, *, starts: datetime, ends: datetime) -> dict[int, list[datetime]]:
+    """Of each pair the days in [starts, ends) that have a minute; pairs without any are left out."""
+    rows = connection.execute(statement("candles/select_days_with_candles"), {"starts": starts, "ends": ends})
+    return {symbol_id: [day.astimezone(UTC) for day in days] for symbol_id, days in rows}
 
 
 def first_days(connection: Connection, symbol_ids: Sequence[int]) -> dict[int, datetime]:

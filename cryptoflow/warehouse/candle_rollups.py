@@ -11,7 +11,7 @@ What does not belong here: writing minutes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -21,7 +21,7 @@ from psycopg import sql
 
 from cryptoflow.cadence import CANDLE_INTERVALS, CandleInterval
 from cryptoflow.contracts.candles import COARSE_INTERVALS, coarse_candles, minute_candles
-from cryptoflow.warehouse.merge import merge_steps
+from cryptoflow.warehouse.merge import insert_steps, merge_steps
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
@@ -30,6 +30,16 @@ FINEST: Final = COARSE_INTERVALS[0]
 # The writers of one symbol take turns: each sees what the one before it wrote. The number is arbitrary.
 _LOCK_KEY: Final = 7_246_008
 _SUMS: Final = ("quote_volume", "trade_count", "taker_base_volume", "taker_quote_volume")
+
+# Less than what stands was built from: finer rows are gone, and what is left does not tell the whole.
+_UNLESS_LESS: Final = """
+    LEFT JOIN candles.coarse_candles AS standing
+        ON
+            standing.interval = %(interval)s
+            AND taken.open_time = standing.open_time
+            AND taken.symbol_id = standing.symbol_id
+    WHERE standing.samples IS NULL OR folded.samples >= standing.samples
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +110,29 @@ def _build(connection: Connection, interval: str, symbol_ids: list[int], recorde
     if not months:
         return BuiltCandles(interval=interval, marked=0, changed=0)
     ensure_partitions(connection, coarse_candles, {month for (month,) in months})
-    row = connection.execute(_build_statement(interval), {**of, "recorded_at": recorded_at}).fetchone()
+    build = _build_statement(interval, fresh=_is_fresh(connection, of))
+    row = connection.execute(build, {**of, "recorded_at": recorded_at}).fetchone()
     assert row is not None
     return BuiltCandles(interval=interval, marked=row[0], changed=row[1])
 
 
+def _is_fresh(connection: Connection, of: Mapping[str, object]) -> bool:
+    """Whether no candle that is marked stands: then nothing has to be compared, which is half the work."""
+    row = connection.execute(
+        """
+        SELECT NOT EXISTS (
+            SELECT FROM candles.dirty_candles AS marked
+            INNER JOIN candles.coarse_candles AS standing USING (interval, open_time, symbol_id)
+            WHERE marked.interval = %(interval)s AND marked.symbol_id = any(%(symbols)s)
+        )
+        """,
+        of,
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 @cache
-def _build_statement(interval: str) -> sql.Composed:
+def _build_statement(interval: str, *, fresh: bool) -> sql.Composed:
     this = CANDLE_INTERVALS[interval]
     assert this.built_from is not None
     return (
@@ -129,24 +155,19 @@ def _build_statement(interval: str) -> sql.Composed:
                     {version}::smallint AS formula_version
                 FROM taken
                 CROSS JOIN LATERAL ({fold}) AS folded
-                LEFT JOIN candles.coarse_candles AS standing
-                    ON
-                        standing.interval = {interval}
-                        AND taken.open_time = standing.open_time
-                        AND taken.symbol_id = standing.symbol_id
-                -- Less than what stands was built from: finer rows are gone, and what is left does not tell the whole.
-                WHERE standing.samples IS NULL OR folded.samples >= standing.samples
+                {unless_less}
             ),
             """
         ).format(
             interval=sql.Literal(interval),
-            length=_minutes(this.minutes),
+            length=span_of(this.minutes),
             expected=sql.Literal(this.minutes),
             version=sql.Literal(FORMULA_VERSION),
             fold=_fold(this, CANDLE_INTERVALS[this.built_from]),
+            unless_less=sql.SQL("" if fresh else _UNLESS_LESS),
         )
-        + merge_steps(coarse_candles)
-        + _mark_coarser(interval)
+        + (insert_steps if fresh else merge_steps)(coarse_candles)
+        + mark_coarser(interval)
         + sql.SQL(
             " SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM merged WHERE says_new)",
         )
@@ -154,27 +175,11 @@ def _build_statement(interval: str) -> sql.Composed:
 
 
 def _fold(this: CandleInterval, finer: CandleInterval) -> sql.Composed:
-    """One bucket from its finer candles. They are named one by one: each is found by the key, however many others.
-
-    All that hangs on the order of time asks for the same order, so that it is made once.
-    """
-    is_minute = finer.built_from is None
-    table = minute_candles if is_minute else coarse_candles
+    """One bucket from its finer candles. They are named one by one: each is found by the key, however many others."""
     steps = range(0, this.minutes, finer.minutes)
     return sql.SQL(
         """
-        SELECT
-            coalesce(
-                (array_agg(finer.open ORDER BY finer.open_time) FILTER (WHERE finer.volume > 0))[1],
-                (array_agg(finer.open ORDER BY finer.open_time))[1]
-            ) AS open,
-            greatest(coalesce(max(finer.high) FILTER (WHERE finer.volume > 0), max(finer.high)), {close}) AS high,
-            least(coalesce(min(finer.low) FILTER (WHERE finer.volume > 0), min(finer.low)), {close}) AS low,
-            {close} AS close,
-            sum(finer.volume) AS volume,
-            {sums},
-            bool_and(finer.is_final) AS is_final,
-            {samples}::int AS samples
+        SELECT {figures}
         FROM {finer} AS finer
         WHERE
             finer.open_time = any(ARRAY[{places}])
@@ -186,6 +191,34 @@ def _fold(this: CandleInterval, finer: CandleInterval) -> sql.Composed:
         HAVING count(*) > 0
         """
     ).format(
+        figures=folded_figures(finer),
+        finer=table_of(finer),
+        places=sql.SQL(", ").join(sql.SQL("taken.open_time + {}").format(span_of(step)) for step in steps),
+        length=span_of(this.minutes),
+        of_interval=only(finer),
+    )
+
+
+def folded_figures(finer: CandleInterval) -> sql.Composed:
+    """What a bucket says, from the candles `finer` in it: a list of expressions under the names of their columns.
+
+    All that hangs on the order of time asks for the same order, so that it is made once.
+    """
+    return sql.SQL(
+        """
+            coalesce(
+                (array_agg(finer.open ORDER BY finer.open_time) FILTER (WHERE finer.volume > 0))[1],
+                (array_agg(finer.open ORDER BY finer.open_time))[1]
+            ) AS open,
+            greatest(coalesce(max(finer.high) FILTER (WHERE finer.volume > 0), max(finer.high)), {close}) AS high,
+            least(coalesce(min(finer.low) FILTER (WHERE finer.volume > 0), min(finer.low)), {close}) AS low,
+            {close} AS close,
+            sum(finer.volume) AS volume,
+            {sums},
+            bool_and(finer.is_final) AS is_final,
+            {samples}::int AS samples
+        """
+    ).format(
         close=sql.SQL("(array_agg(finer.close ORDER BY finer.open_time))[count(*)::int]"),
         sums=sql.SQL(", ").join(
             sql.SQL("CASE WHEN count(finer.{0}) = count(*) THEN sum(finer.{0}) END{1} AS {0}").format(
@@ -193,15 +226,22 @@ def _fold(this: CandleInterval, finer: CandleInterval) -> sql.Composed:
             )
             for name in _SUMS
         ),
-        samples=sql.SQL("count(*)" if is_minute else "sum(finer.samples)"),
-        finer=sql.Identifier(str(table.schema), table.name),
-        places=sql.SQL(", ").join(sql.SQL("taken.open_time + {}").format(_minutes(step)) for step in steps),
-        length=_minutes(this.minutes),
-        of_interval=sql.SQL("" if is_minute else f"AND finer.interval = '{finer.name}'"),
+        samples=sql.SQL("count(*)" if finer.built_from is None else "sum(finer.samples)"),
     )
 
 
-def _mark_coarser(interval: str) -> sql.Composed | sql.SQL:
+def table_of(interval: CandleInterval) -> sql.Identifier:
+    """The table that holds candles of the interval."""
+    table = minute_candles if interval.built_from is None else coarse_candles
+    return sql.Identifier(str(table.schema), table.name)
+
+
+def only(finer: CandleInterval) -> sql.SQL:
+    """A condition on `finer` where its table holds other intervals too."""
+    return sql.SQL("" if finer.built_from is None else f"AND finer.interval = '{finer.name}'")
+
+
+def mark_coarser(interval: str) -> sql.Composed | sql.SQL:
     """A step that marks the buckets of the next interval that hold what has changed; nothing after the last."""
     coarser = next((name for name, row in CANDLE_INTERVALS.items() if row.built_from == interval), None)
     if coarser is None:
@@ -224,6 +264,6 @@ def mark_changed(interval: str) -> sql.Composed:
     ).format(interval=sql.Literal(interval), bucket=bucket_of(interval, "key_open_time"))
 
 
-def _minutes(count: int) -> sql.SQL:
+def span_of(count: int) -> sql.SQL:
     """A span in minutes: days would follow the clock changes of the session's zone."""
     return sql.SQL(f"INTERVAL '{count} minutes'")

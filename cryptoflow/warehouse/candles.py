@@ -10,7 +10,7 @@ What does not belong here: asking exchanges, reading files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ from cryptoflow.warehouse.candle_rollups import (
     lock_candles,
     mark_changed,
 )
-from cryptoflow.warehouse.merge import merge_steps, written_columns
+from cryptoflow.warehouse.merge import insert_steps, merge_steps, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import refuse_repeated, refuse_staged, stage_of, stage_rows, stage_text
@@ -39,7 +39,7 @@ _MINUTE: Final = timedelta(minutes=1)
 _LAST_INSTANT: Final = _MINUTE - timedelta(milliseconds=1)
 # How far the exchange's clock may be ahead of ours.
 CLOCK_TOLERANCE: Final = "10 seconds"
-_RULES: Final = (
+MINUTE_RULES: Final = (
     ("opens_on_the_minute", "open_time = date_trunc('minute', open_time)"),
     ("closes_within_the_minute", "close_time <= open_time + INTERVAL '1 minute'"),
     (
@@ -100,20 +100,25 @@ def store_candle_text(
     connection: Connection, blocks: Iterable[bytes], *, columns: Sequence[str], symbol_id: int, origin: Origin
 ) -> StoredCandles:
     """The same for minutes of one symbol that are CSV, as `sources.candle_files` makes it: the way for much history."""
-    constants = {"symbol_id": symbol_id, **dict(zip(_ORIGIN, _origin(origin), strict=True))}
+    constants = constants_of(symbol_id, origin)
     received = stage_text(connection, minute_candles, blocks, columns=columns, constants=constants)
     return _store_staged(connection, received)
 
 
+def constants_of(symbol_id: int, origin: Origin) -> dict[str, object]:
+    """What all minutes of one symbol have in common that come from there."""
+    return {"symbol_id": symbol_id, **dict(zip(_ORIGIN, _origin(origin), strict=True))}
+
+
 def _store_staged(connection: Connection, received: int) -> StoredCandles:
-    refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=_RULES))
+    refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=MINUTE_RULES))
     refused.update(refuse_repeated(connection, minute_candles, provider=_EXCHANGE))
     symbol_ids, first, last = _prepare(connection)
     recorded_at = lock_candles(connection, symbol_ids)
     span = {"symbols": symbol_ids, "first": first, "last": last, "recorded_at": recorded_at}
     # Where nothing stands yet nothing has to be compared, which is half the work of much history.
-    write = _insert_statement() if _is_untouched(connection, span) else _merge_statement()
-    row = connection.execute(write, span).fetchone()
+    untouched = is_untouched(connection, symbol_ids, first=first, last=last)
+    row = connection.execute(_write_statement(untouched=untouched), span).fetchone()
     assert row is not None
     return StoredCandles(
         received=received,
@@ -173,7 +178,9 @@ def _prepare(connection: Connection) -> tuple[list[int], datetime | None, dateti
     return row[0], row[1], row[2]
 
 
-def _is_untouched(connection: Connection, span: Mapping[str, object]) -> bool:
+def is_untouched(
+    connection: Connection, symbol_ids: Sequence[int], *, first: datetime | None, last: datetime | None
+) -> bool:
     """Whether no minute stands on the days of the span: a day with one has its candle since the same transaction."""
     row = connection.execute(
         sql.SQL(
@@ -189,35 +196,17 @@ def _is_untouched(connection: Connection, span: Mapping[str, object]) -> bool:
             )
             """
         ).format(first_day=bucket_of("1d", "%(first)s::timestamptz")),
-        span,
+        {"symbols": list(symbol_ids), "first": first, "last": last},
     ).fetchone()
     return row is not None and bool(row[0])
 
 
 @cache
-def _insert_statement() -> sql.Composed:
-    """Writes the stage, and marks what follows from it."""
-    return _incoming() + sql.SQL(
-        """
-        merged AS (
-            INSERT INTO candles.minute_candles ({names}, recorded_at)
-            SELECT {names}, %(recorded_at)s FROM incoming
-            RETURNING open_time AS key_open_time, symbol_id AS key_symbol_id, true AS says_new
-        ),
-
-        marked AS ({mark})
-
-        SELECT count(*) FROM merged
-        """
-    ).format(names=_names(), mark=mark_changed(FINEST))
-
-
-@cache
-def _merge_statement() -> sql.Composed:
-    """The same where minutes stand already: those that count less than what stands are passed over."""
+def _write_statement(*, untouched: bool) -> sql.Composed:
+    """Writes the stage, and marks what follows from it. Minutes that count less than what stands are passed over."""
     return (
         _incoming()
-        + merge_steps(minute_candles)
+        + (insert_steps if untouched else merge_steps)(minute_candles)
         + sql.SQL(", marked AS ({}) SELECT count(*) FROM merged WHERE says_new").format(mark_changed(FINEST))
     )
 

@@ -1,7 +1,8 @@
 """Records that are forgotten when their time is over: every table whose contract has a retention and no partitions.
 
-What the contract says is what is done: the clock of the table, its days, the setting that overrides them. Facts in
-partitions go whole and with proof (retention); here are records of what was done, which nothing is built from.
+What the contract says is what is done: the clock of the table, its days, the setting that overrides them, and what
+keeps a row for longer. Facts in partitions go whole and with proof (retention); here are records of what was done,
+which nothing is built from.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def forget_expired(database_url: str, settings: Settings, *, now: datetime) -> d
 def _forget(database_url: str, table: sa.Table, *, before: datetime) -> int:
     statement = sql.SQL(
         "DELETE FROM {table} WHERE ctid = any(ARRAY("
-        "SELECT ctid FROM {table} WHERE {clock} < %(before)s ORDER BY {clock} LIMIT {batch}))"
+        "SELECT ctid FROM {table} WHERE {clock} < %(before)s AND NOT ({stays}) ORDER BY {clock} LIMIT {batch}))"
     ).format(
+        stays=sql.SQL(contract_of(table).retention.stays_where or "false"),
         table=sql.Identifier(str(table.schema), table.name),
         clock=sql.Identifier(str(contract_of(table).clock)),
         batch=sql.Literal(_BATCH_ROWS),

@@ -78,6 +78,26 @@ def merge_steps(table: sa.Table) -> sql.Composed:
 
 
 @cache
+def insert_steps(table: sa.Table) -> sql.Composed:
+    """As `merge_steps`, when no row of `incoming` is there yet: nothing is compared, and there is nothing to keep."""
+    key = [column.name for column in table.primary_key]
+    return sql.SQL(
+        """
+        merged AS (
+            INSERT INTO {table} ({names}, recorded_at)
+            SELECT {names}, %(recorded_at)s FROM incoming ORDER BY {key}
+            RETURNING {returned}, false AS was_there, true AS says_new
+        )
+        """
+    ).format(
+        table=_name(table),
+        names=_list(written_columns(table)),
+        key=_list(key),
+        returned=sql.SQL(", ").join(_returned("new", name, "key") for name in key),
+    )
+
+
+@cache
 def update_steps(table: sa.Table) -> sql.Composed:
     """As `merge_steps`, when every row of `incoming` is known to stand: half the work of an upsert."""
     key = [column.name for column in table.primary_key]

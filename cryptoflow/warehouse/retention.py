@@ -97,6 +97,12 @@ def expired_days(database_url: str, *, now: datetime) -> list[Day]:
         return [_proven(connection, day) for day in _expired_days(connection, now=now)]
 
 
+def days_past_retention(database_url: str, *, now: datetime) -> list[date]:
+    """The same days without their proof, which takes counting rows. Changes nothing."""
+    with transaction(database_url) as connection:
+        return [starts.date() for (starts, _), _ in _past_days(connection, now=now)]
+
+
 def retain(database_url: str, *, now: datetime, folder: Path, on_day: Callable[[Day], None] | None = None) -> list[Day]:
     """Archive and let go of every day that `expired_days` allows, a transaction each; returns all, as they ended.
 
@@ -180,11 +186,6 @@ def _drop_partitions(connection: Connection, day: Day) -> None:
 
 
 def _expired_days(connection: Connection, *, now: datetime) -> list[Day]:
-    tables = {str(table): table for table in DAILY_TABLES}
-    found = connection.execute(statement("ops/select_partitions"), {"tables": list(tables)}).fetchall()
-    by_day: dict[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]] = {}
-    for name, partition, starts, ends, size in found:
-        by_day.setdefault((starts, ends), []).append((tables[name], partition, size))
     return [
         Day(
             starts=starts,
@@ -192,8 +193,23 @@ def _expired_days(connection: Connection, *, now: datetime) -> list[Day]:
             parts=[_part(connection, table, partition, size, day=starts.date()) for table, partition, size in parts],
             kept_because=None,
         )
-        for (starts, ends), parts in sorted(by_day.items())
-        if all(ends <= _retained_from(table, now) for table, _, _ in parts)
+        for (starts, ends), parts in _past_days(connection, now=now)
+    ]
+
+
+def _past_days(
+    connection: Connection, *, now: datetime
+) -> list[tuple[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]]]:
+    """Days that lie before the retention of all of their tables, oldest first, with each table's partition and size."""
+    tables = {str(table): table for table in DAILY_TABLES}
+    found = connection.execute(statement("ops/select_partitions"), {"tables": list(tables)}).fetchall()
+    by_day: dict[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]] = {}
+    for name, partition, starts, ends, size in found:
+        by_day.setdefault((starts, ends), []).append((tables[name], partition, size))
+    return [
+        (day, parts)
+        for day, parts in sorted(by_day.items())
+        if all(day[1] <= _retained_from(table, now) for table, _, _ in parts)
     ]
 
 

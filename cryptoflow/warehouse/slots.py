@@ -45,6 +45,8 @@ class AskedRanks:
     reason: str
     failed: bool = False
     """Whether the page did not come at all, so that nobody knows what it holds."""
+    payload_sha256: bytes | None = None
+    """Hash of the answer that came for it."""
 
 
 def close_slot(connection: Connection, slot: Slot) -> None:
@@ -124,3 +126,13 @@ def providers_observed(database_url: str, *, dataset: str, providers: Sequence[s
             statement("ops/select_providers_observed"), {"dataset": dataset, "providers": list(providers)}
         )
         return {provider for (provider,) in rows}
+
+
+def settle_slot(
+    connection: Connection, *, dataset: str, provider: str, slot: datetime, assets: Collection[int]
+) -> None:
+    """Tell of a slot that these assets are stored after all."""
+    connection.execute(
+        statement("ops/update_slot"),
+        {"dataset": dataset, "provider": provider, "slot": slot, "assets": list(assets)},
+    )

@@ -93,7 +93,8 @@ def test_every_view_column_and_function_is_explained(database_url: str) -> None:
             "SELECT count(*) FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relkind = 'v'"
         ).fetchone()
     assert mute == []
-    assert told == (len(CUSTOMARY),)
+    assert told is not None
+    assert told[0] >= len(CUSTOMARY)
 
 
 def test_down_takes_the_views_back(database_url: str) -> None:

@@ -16,8 +16,16 @@ import redis
 from typer.testing import CliRunner
 
 from cryptoflow.cli.main import app
+from cryptoflow.contracts import contract_of
+from cryptoflow.contracts.closes import minute_close
+from cryptoflow.ops.alerts import go_round
 from cryptoflow.ops.doctor import examine, look_at_disk
-from cryptoflow.ops.finding import Finding
+from cryptoflow.ops.finding import Finding, broken
+from cryptoflow.ops.room import RoomSample, free_bytes_in, keep_room
+from cryptoflow.quality.outcome import Outcome as Looked
+from cryptoflow.quality.results import record_outcomes
+from cryptoflow.quality.suites import suite_of
+from cryptoflow.quality.window import Window
 from cryptoflow.runtime.heartbeat import Heartbeat
 from cryptoflow.runtime.urls import with_database
 from cryptoflow.settings import load_settings
@@ -46,6 +54,7 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str) -> str:
     """Both servers, set as external ones, with a worker that beats and a collection that went well."""
     monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", database_url)
+    monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", database_url)
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
     Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
     collect(database_url, Outcome(status="completed", processed=5))
@@ -87,13 +96,19 @@ def test_servers_that_are_well(servers: str) -> None:
         "settings": ["ok"],
         "disk": ["ok"],
         "platform": ["ok"],
-        "database": ["ok"],
+        "database": ["ok", "ok"],
         "cache": ["ok"],
         "workers": ["ok"],
         "providers": ["ok"],
+        "schedules": ["ok"],
+        "runs": ["ok"],
         "partitions": ["ok"],
+        "retention": ["ok"],
         "market.assets from coingecko": ["ok"],
+        "quarantine": ["ok"],
         "quota of coingecko": ["ok"],
+        "quality": ["ok"],
+        "event log": ["ok"],
     }
     assert "PostgreSQL 18." in found["database"][0]["what"]
     assert "worker-1@here" in found["workers"][0]["what"]
@@ -144,7 +159,7 @@ def test_a_cache_that_does_not_answer(servers: str, monkeypatch: pytest.MonkeyPa
     assert states(found)["cache"] == ["broken"]
     assert "does not answer" in found["cache"][0]["what"]
     assert "CRYPTOFLOW_REDIS_URL" in found["cache"][0]["cure"]
-    assert (states(found)["database"], states(found)["providers"]) == (["ok"], ["ok"])
+    assert (states(found)["database"], states(found)["providers"]) == (["ok", "ok"], ["ok"])
     assert "s3cret" not in str(found)
 
 
@@ -255,10 +270,54 @@ def test_a_variable_that_is_no_setting(servers: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_full_disk(servers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("cryptoflow.ops.doctor.LEAST_FREE_BYTES", 10**18)
-    (told,) = look_at_disk(tmp_path / "not" / "made" / "yet")
+    monkeypatch.setattr("cryptoflow.ops.room.LEAST_FREE_BYTES", 10**18)
+    (told,) = look_at_disk(tmp_path / "not" / "made" / "yet", None)
     assert (told.state, f"free in {tmp_path}" in told.what) == ("broken", True)
     assert [finding.state for finding in examine(load_settings()) if finding.subject == "disk"] == ["broken"]
+
+
+def test_the_day_on_which_the_disk_is_full(servers: str) -> None:
+    home = load_settings().home_path
+    now = datetime.now(UTC)
+    for days in (3, 2, 1):
+        less = free_bytes_in(home) * (1 + days) // 2
+        sample = RoomSample(measured_at=now - timedelta(days=days), free_bytes=less, warehouse_bytes=0, dagster_bytes=0)
+        keep_room(servers, home, sample)
+        keep_room(servers, home.parent, sample)
+    (told,) = doctor()[1]["disk"]
+    assert told["state"] == "broken"
+    assert f"full on {now + timedelta(days=2):%Y-%m-%d}" in told["what"]
+
+
+def test_since_when_something_is_broken(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptoflow.ops.room.LEAST_FREE_BYTES", 10**18)
+    assert doctor()[1]["disk"][0]["since"] is None, "nobody saw it before"
+    seen = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=7)
+    findings = [broken("disk", "full", cure="free some"), broken("database", "away", cure="start it")]
+    go_round(servers, lambda: findings, [], now=seen, after=2, level="warning")
+    told = doctor()[1]
+    assert datetime.fromisoformat(told["disk"][0]["since"]) == seen
+    assert [finding["since"] for finding in told["database"]] == [None, None], "it is well by now"
+    monkeypatch.setenv("COLUMNS", "200")
+    assert f"{seen:%Y-%m-%d %H:%M}" in CliRunner().invoke(app, ["doctor"]).stdout
+
+
+def test_days_that_should_have_gone(servers: str) -> None:
+    now = datetime.now(UTC)
+    kept_days = contract_of(minute_close).retention.days
+    assert kept_days is not None
+    make_partitions_ahead(servers, now=now - timedelta(days=kept_days + 40))
+    (told,) = doctor()[1]["retention"]
+    assert told["state"] == "warning"
+    assert f"the oldest {now - timedelta(days=kept_days + 40):%Y-%m-%d}" in told["what"]
+    assert "retain --dry-run" in told["cure"]
+
+
+def test_more_connections_than_there_should_be(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryptoflow.ops.health_figures.CONNECTIONS_RATIO", 0.0)
+    told = [finding for finding in doctor()[1]["database"] if finding["state"] == "warning"]
+    assert len(told) == 1
+    assert "connections are taken" in told[0]["what"]
 
 
 def observe(database_url: str, minutes_ago: int, state: SlotState = "observed", reason: str | None = None) -> datetime:
@@ -330,3 +389,60 @@ def test_a_plan_that_does_not_know_of_refusals(servers: str, monkeypatch: pytest
     _, found = doctor()
     assert states(found)["quota of coingecko"] == ["ok"]
     assert "does not know of refusals" in found["quota"][0]["what"]
+
+
+def look(database_url: str, dataset: str, *, ago: timedelta, unexpected: int) -> None:
+    """Keep a look in which the first rule of the dataset had so many rows against it, and every other held."""
+    first, *others = suite_of(dataset).rules
+    at = datetime.now(UTC) - ago
+    outcomes = [
+        Looked(rule=first, success=not unexpected, evaluated=9, unexpected=unexpected),
+        *(Looked(rule=rule, success=True, evaluated=9, unexpected=0) for rule in others),
+    ]
+    name = suite_of(dataset).dataset
+    record_outcomes(database_url, name, outcomes, window=Window(starts=None, ends=at), evaluated_at=at)
+
+
+def test_expectations_that_do_not_hold_until_they_do(servers: str) -> None:
+    look(servers, "velocity", ago=timedelta(minutes=90), unexpected=0)
+    look(servers, "hourly_close", ago=timedelta(minutes=61), unexpected=4)
+    look(servers, "assets", ago=timedelta(minutes=1), unexpected=0)
+    code, found = doctor()
+    (told,) = found["quality of market.hourly_close"]
+    assert (code, told["state"], "quality" in found) == (1, "broken", False)
+    assert "did not hold: columns (4 of 9 rows)" in told["what"]
+    assert "quality results --failed --dataset market.hourly_close" in told["cure"]
+    look(servers, "hourly_close", ago=timedelta(minutes=1), unexpected=0)
+    code, found = doctor()
+    assert (code, found["quality"][0]["what"]) == (0, "no expectation of severity error is broken")
+
+
+def test_expectations_that_nobody_looks_at(servers: str) -> None:
+    assert "not looked at yet" in doctor()[1]["quality"][0]["what"]
+    look(servers, "velocity", ago=timedelta(hours=3), unexpected=0)
+    code, found = doctor()
+    (told,) = found["quality"]
+    assert (code, told["state"]) == (0, "warning")
+    assert "quality_hourly" in told["cure"]
+
+
+def test_a_record_of_dagster_that_is_not_pruned(
+    servers: str, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor()[1]["event log"][0]["what"] == "Dagster has recorded nothing yet"
+    monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE event_logs (id bigint)")
+        connection.execute("CREATE TABLE runs (status text, end_time float8)")
+        connection.execute("INSERT INTO runs VALUES ('SUCCESS', extract(epoch FROM now() - interval '6 days'))")
+    (told,) = doctor()[1]["event log"]
+    assert (told["state"], "though runs are kept 3 days" in told["what"]) == ("warning", True)
+    assert "dagster_pruning_hourly" in told["cure"]
+
+
+def test_a_database_of_dagster_that_is_not_there(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRYPTOFLOW_DAGSTER_DATABASE_URL")
+    (told,) = doctor()[1]["event log"]
+    assert told["state"] == "broken"
+    assert "CRYPTOFLOW_DAGSTER_DATABASE_URL has no database" in told["what"]
+    assert "_dagster" in told["what"]

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cryptoflow.collect.feed_book import FeedBook
+from cryptoflow.collect.feed_book import CaughtUp, FeedBook
 from cryptoflow.sources.exchange import ExchangeTrade, StreamRefused
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import KnownSymbol, ensure_symbol
@@ -89,6 +89,37 @@ def test_minutes_are_reckoned_from_whole_trades_from_the_first_whole_minute_on(
     book.reckon()
     figures = (minute, 90, Decimal("100.5"), Decimal("0.75"), Decimal("67.625"), 6, False)
     assert rows(database_url, query) == [figures]
+
+
+def test_an_answer_that_is_ahead_of_the_stream_is_live_once_the_stream_has_come_as_far(
+    database_url: str, pair: KnownSymbol
+) -> None:
+    before = FeedBook(database_url, "binance", [pair])
+    before.store([trade(1)])
+    before.turn_down("It broke off.")
+    book = FeedBook(database_url, "binance", [pair])
+    book.load(reason="It broke off.")
+    book.clock_offset = AT - datetime.now(UTC)
+    book.begin_connection()
+    asked_until = AT + timedelta(seconds=5)
+    book.store([trade(2), trade(5), CaughtUp(symbol="BTCUSDT", until=asked_until)])
+    assert book.feeds["BTCUSDT"].state == "catching_up"
+    book.store([trade(3)])
+    assert book.feeds["BTCUSDT"].state == "catching_up"
+    book.store([trade(4), trade(9)])
+    assert book.feeds["BTCUSDT"].state == "live", "what the stream loses later is another matter"
+    outages = "SELECT ends, is_refilled FROM candles.feed_outages"
+    assert rows(database_url, outages) == [(asked_until, True)]
+
+
+def test_what_is_missing_anew_is_asked_for_anew(database_url: str, pair: KnownSymbol) -> None:
+    book = FeedBook(database_url, "binance", [pair])
+    book.store([trade(1), trade(3), CaughtUp(symbol="BTCUSDT", until=AT)])
+    book.turn_to_catching_up(["BTCUSDT"])
+    book.store([trade(2)])
+    assert book.feeds["BTCUSDT"].state == "catching_up", "the answer that is under way says until when"
+    book.store([CaughtUp(symbol="BTCUSDT", until=AT)])
+    assert book.feeds["BTCUSDT"].state == "live"
 
 
 def test_another_collector_takes_up_right_behind_the_last_whole_trade(database_url: str, pair: KnownSymbol) -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from cryptoflow.collect.snapshot_verdicts import judge_snapshots
 from cryptoflow.contracts.closes import CLOSES, market_snapshots
 from cryptoflow.warehouse import folding
 from cryptoflow.warehouse.ahead import make_partitions_ahead
@@ -46,8 +47,7 @@ class ExplainingCursor(psycopg.Cursor[TupleRow]):
 def history(database_url: str) -> str:
     """Sixty days of partitions with a row each, and the open hour."""
     make_partitions_ahead(database_url, now=NOW)
-    for days in range(DAYS, 0, -1):
-        store(database_url, sample(NOW - timedelta(days=days), "1"))
+    store(database_url, *(sample(NOW - timedelta(days=days), "1") for days in range(DAYS, 0, -1)))
     store(database_url, *(sample(NOW - n * MINUTE, f"{n + 1}", asset_id=asset) for n in range(5) for asset in (1, 2)))
     return database_url
 
@@ -104,6 +104,17 @@ def test_a_late_sample_touches_the_partitions_of_its_own_instants(history: str, 
     assert {name for name in touched if name.startswith("hourly")} == {
         f"hourly_close_y{day:%Ym%m}" for day in (oldest, late)
     }
+
+
+def test_judging_an_answer_reads_nothing_that_grows_with_history(history: str, plans: list[tuple[str, Any]]) -> None:
+    batch = [sample(NOW + MINUTE, "5", asset_id=asset) for asset in (1, 2, 3)]
+    with psycopg.connect(history, options="-c timezone=UTC", cursor_factory=ExplainingCursor) as connection:
+        judged = judge_snapshots(connection, batch, asked={})
+    assert len(judged.stored) == len(batch)
+    read = {node["Relation Name"] for _, plan in plans for node in nodes(plan) if "Relation Name" in node}
+    # A row for each provider and asset, and what was decided of these very answers.
+    assert read == {"last_samples", "quarantine_batches"}
+    assert len(plans) == 2
 
 
 @pytest.mark.parametrize("many", [1, 500], ids=["all rows at once", "row by row"])

@@ -58,7 +58,7 @@ def surface(defs: dg.Definitions) -> dict[str, Any]:
 
 
 def _asset(spec: dg.AssetSpec) -> dict[str, Any]:
-    columns = spec.metadata["dagster/column_schema"].columns
+    schema = spec.metadata.get("dagster/column_schema")
     policy = spec.freshness_policy
     return {
         "group": spec.group_name,
@@ -70,7 +70,7 @@ def _asset(spec: dg.AssetSpec) -> dict[str, Any]:
         "freshness": {"warn": str(policy.warn_window.to_timedelta()), "fail": str(policy.fail_window.to_timedelta())}
         if policy
         else None,
-        "columns": {column.name: column.type for column in columns},
+        "columns": {column.name: column.type for column in schema.columns} if schema else None,
         "metadata": {name: value for name, value in sorted(spec.metadata.items()) if isinstance(value, str)},
     }
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -155,7 +156,7 @@ def test_the_pages_do_name_commands() -> None:
 
 def declared_dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    given = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    given = [*project["project"]["dependencies"], *chain.from_iterable(project["dependency-groups"].values())]
     names = (REQUIREMENT_NAME.match(requirement) for requirement in given)
     return {name[0].lower().replace("_", "-") for name in names if name}
 

@@ -7,32 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 
 from cryptoflow.collect.symbols import collect_symbols
 from cryptoflow.settings import Settings, load_settings
-from cryptoflow.simulator.binance.venue import venue_of as binance_venue
 from cryptoflow.simulator.clock import SimClock
-from cryptoflow.simulator.coinbase.venue import FIRST_TRADE_ID
-from cryptoflow.simulator.coinbase.venue import venue_of as coinbase_venue
 from cryptoflow.simulator.faults import FaultBoard
 from cryptoflow.simulator.limits import LimitBook
-from cryptoflow.simulator.market.candles import CandleBook, exact_text
+from cryptoflow.simulator.market.candles import CandleBook
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.market.pairs import SimPair
-from cryptoflow.simulator.market.trades import MICROS, Tape, fill, fills_of
+from cryptoflow.simulator.market.trades import Tape
 from cryptoflow.simulator.market.universe import instant
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
+from cryptoflow_tests.exchange_truth import TRIED, true_minutes, true_trades, venue_of
 from cryptoflow_tests.waiting import wait_for
 
 START = instant("2025-02-11T05:58:30")
 MINUTE = timedelta(minutes=1)
-# Of each exchange a liquid pair and two thin ones.
-FOLLOWED = ("binance:BTCUSDT", "binance:SUSHIBTC", "binance:ETHBTC", "coinbase:BTC-USD", "coinbase:SUSHI-USD")
+# Of each exchange a liquid pair and a thin one, and one more.
+FOLLOWED = (*(f"{name}:{pair}" for name, tried in TRIED.items() for pair in tried.pairs), "binance:ETHBTC")
 
 
 def new_world(market: Market, *, at: float = START) -> World:
@@ -87,69 +84,18 @@ class CandleBench:
     # The truth --------------------------------------------------------------------------------------------------
 
     def venue(self, exchange: str, symbol: str) -> tuple[Tape, CandleBook, SimPair]:
-        if exchange == "binance":
-            venue = binance_venue(self.world.market)
-            return venue.tape, venue.book, venue.tape.pairs[symbol]
-        other = coinbase_venue(self.world.market)
-        return other.tape, other.book, other.products[symbol]
+        """The tape and candles of an exchange, and the pair on it."""
+        return venue_of(self.world.market, exchange, symbol)
 
     def true_trades(self, exchange: str, symbol: str, start: datetime, end: datetime) -> dict[int, tuple[Any, ...]]:
         """Time, price, quantity, whether the buyer waited, and fills by number, of [start, end)."""
-        tape, _, pair = self.venue(exchange, symbol)
-        orders = tape.between(pair, micros(start), micros(end))
-        trades: Any = orders if exchange == "binance" else fill(orders)
-        # Binance tells milliseconds, Coinbase microseconds.
-        unit, first = (1_000, 0) if exchange == "binance" else (1, FIRST_TRADE_ID)
-        fills = fills_of(orders.ids).tolist() if exchange == "binance" else [1] * len(trades)
-        return {
-            trades.first_id + first + place: (
-                datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us // unit * unit),
-                Decimal(exact_text(ticks, pair.tick_decimals)),
-                Decimal(exact_text(steps, pair.step_decimals)),
-                waited,
-                count,
-            )
-            for place, (time_us, ticks, steps, waited, count) in enumerate(
-                zip(
-                    trades.time_us.tolist(),
-                    trades.price_ticks.tolist(),
-                    trades.quantity_steps.tolist(),
-                    trades.buyer_is_maker.tolist(),
-                    fills,
-                    strict=True,
-                )
-            )
-        }
+        return true_trades(self.world.market, exchange, symbol, start, end)
 
     def true_minutes(
         self, exchange: str, symbol: str, start: datetime, end: datetime, *, interval: str = "1m"
     ) -> dict[datetime, tuple[Any, ...]]:
         """Open, high, low, close, volume, quote volume, trades, taker volumes by start, as the exchange has them."""
-        _, book, pair = self.venue(exchange, symbol)
-        found = book.candles(
-            pair, interval, start_us=micros(start), end_us=micros(end), now_us=micros(end) + 40 * 86_400 * MICROS
-        )
-        if exchange == "coinbase":
-            found = found.rows(found.trades > 0)
-
-        def number(value: Any, decimals: int) -> Decimal:
-            return Decimal(exact_text(int(value), decimals))
-
-        price, base = pair.tick_decimals, pair.step_decimals
-        return {
-            datetime.fromtimestamp(int(found.start_us[i]) // MICROS, UTC): (
-                number(found.open[i], price),
-                number(found.high[i], price),
-                number(found.low[i], price),
-                number(found.close[i], price),
-                number(found.volume[i], base),
-                number(found.quote_volume[i], price + base),
-                int(found.trades[i]),
-                number(found.taker_volume[i], base),
-                number(found.taker_quote_volume[i], price + base),
-            )
-            for i in range(len(found))
-        }
+        return true_minutes(self.world.market, exchange, symbol, start, end, interval=interval)
 
     # What is there ----------------------------------------------------------------------------------------------
 
@@ -168,10 +114,6 @@ class CandleBench:
             " taker_quote_volume FROM candles.minute_candles WHERE symbol_id = %s AND is_final = %s"
         )
         return {row[0]: row[1:] for row in self.rows(query, self.symbol_id(exchange, symbol), finals)}
-
-
-def micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def wait_until(is_so: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:

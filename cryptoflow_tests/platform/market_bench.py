@@ -17,6 +17,7 @@ from cryptoflow.collect.snapshots import SnapshotReport, collect_snapshots
 from cryptoflow.ops.doctor import look_at_providers
 from cryptoflow.ops.finding import Finding
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
+from cryptoflow.ops.quarantine import look_at_quarantine
 from cryptoflow.runtime.home import Endpoints
 from cryptoflow.settings import Settings, load_settings
 from cryptoflow.simulator.clock import SimClock
@@ -113,7 +114,7 @@ class Bench:
         )
         settings = self.settings(**changes)
         looks = (look_at_market, look_at_quota, look_at_providers)
-        return [finding for look in looks for finding in look(settings, endpoints)]
+        return [*(finding for look in looks for finding in look(settings, endpoints)), *look_at_quarantine(endpoints)]
 
     def age_limits(self, seconds: float) -> None:
         """Let so much time pass for what the processes know of refusals together."""

@@ -1,4 +1,4 @@
-"""What the tests of the simulated exchange share: the instant at which they begin, and asking."""
+"""What the tests of the simulated exchanges share: when they begin, and asking."""
 
 from __future__ import annotations
 

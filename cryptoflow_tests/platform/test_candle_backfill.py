@@ -22,6 +22,7 @@ from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.http import run_sync
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import find_symbol
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import MINUTE, CandleBench, new_world, wait_until
 
 # January is there as a month, February as days, and today has none yet. The archive changes to microseconds in 2025.
@@ -68,7 +69,7 @@ def backfill(
 def assert_true(
     bench: CandleBench, exchange: str, symbol: str, start: datetime, end: datetime, *, but: set[datetime] | None = None
 ) -> None:
-    known = 5 if exchange == "coinbase" else 9
+    known = TRIED[exchange].figures
     truth = bench.true_minutes(exchange, symbol, start, end)
     stored = bench.stored_minutes(exchange, symbol, finals=True)
     assert {at: row[:known] for at, row in stored.items() if start <= at < end} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from cryptoflow.collect.candle_tail import CandleReport, collect_holes, collect_
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.errors import ProviderUnavailable
+from cryptoflow.sources.exchanges import traits_of
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world
 
 PAIRS = [name.partition(":")[::2] for name in FOLLOWED]
@@ -55,11 +58,11 @@ def slots(bench: CandleBench, exchange: str, symbol: str) -> dict[datetime, str]
 
 def assert_true(bench: CandleBench, exchange: str, symbol: str, start: datetime, end: datetime) -> None:
     """Exactly the exchange's minutes are there, to the last digit."""
-    known = 5 if exchange == "coinbase" else 9
+    known = TRIED[exchange].figures
     truth = {at: row[:known] for at, row in bench.true_minutes(exchange, symbol, start, end).items()}
     stored = bench.stored_minutes(exchange, symbol, finals=True)
     assert {at: row[:known] for at, row in stored.items() if start <= at < end} == truth
-    assert exchange == "binance" or {row[5:] for row in stored.values()} == {(None,) * 4}
+    assert {row[known:] for row in stored.values()} == {(None,) * (9 - known)}
 
 
 def floor(moment: datetime) -> datetime:
@@ -70,10 +73,10 @@ def test_the_first_tail_brings_an_answers_worth_and_the_open_minute_is_left_out(
     reports = tail(bench)
     end = floor(bench.now)
     for exchange, symbol in PAIRS:
-        length = 1_000 if exchange == "binance" else 300
+        length = traits_of(exchange).candles_per_answer
         assert_true(bench, exchange, symbol, end - length * MINUTE, end)
         assert max(bench.stored_minutes(exchange, symbol, finals=True)) < end
-    assert {exchange: report.spans for exchange, report in reports.items()} == {"binance": 3, "coinbase": 2}
+    assert {exchange: report.spans for exchange, report in reports.items()} == Counter(name for name, _ in PAIRS)
     assert all(report.errors == [] and report.refused == 0 for report in reports.values())
 
 
@@ -90,7 +93,7 @@ def test_through_a_halt_every_minute_is_there_or_says_why_not(bench: CandleBench
     for exchange, symbol in PAIRS:
         assert_true(bench, exchange, symbol, start, end)
         truth = bench.true_minutes(exchange, symbol, start, end)
-        expected = "source_has_none" if exchange == "binance" else "confirmed_empty"
+        expected = "source_has_none" if traits_of(exchange).sends_quiet_minutes else "confirmed_empty"
         missing = {start + n * MINUTE for n in range((end - start) // MINUTE)} - truth.keys()
         told = {at: state for at, state in slots(bench, exchange, symbol).items() if start <= at < end}
         assert told == dict.fromkeys(missing, expected)

@@ -14,27 +14,24 @@ import pytest
 from redis.asyncio import Redis
 
 from cryptoflow.settings import load_settings
-from cryptoflow.simulator.binance.venue import venue_of as binance_venue
-from cryptoflow.simulator.coinbase.venue import product_id
-from cryptoflow.simulator.coinbase.venue import venue_of as coinbase_venue
 from cryptoflow.simulator.market.candles import CandleBook, exact_text
 from cryptoflow.simulator.market.pairs import SimPair
 from cryptoflow.simulator.market.trades import MICROS
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.binance import Binance
 from cryptoflow.sources.binance_archive import ArchiveFile, BinanceArchive
-from cryptoflow.sources.coinbase import Coinbase
 from cryptoflow.sources.errors import ChecksumWrong, NotFound, ProviderUnreachable, RateLimited
 from cryptoflow.sources.exchange import Exchange, ExchangeCandle, ExchangeTrade
+from cryptoflow.sources.exchanges import exchange_names, exchange_of, traits_of
 from cryptoflow.sources.http import ProviderClient, open_client, run_sync
 from cryptoflow.sources.ledger import MemoryLedger
 from cryptoflow.sources.valkey import open_valkey
+from cryptoflow_tests.exchange_truth import TRIED, truth_of
 from cryptoflow_tests.platform.simulated_exchange import NOW, exchange_server, reset
 
 AT = datetime.fromtimestamp(NOW, UTC)
 MINUTE = timedelta(minutes=1)
-# Of each exchange, a liquid pair and a thin one.
-PAIRS = {"binance": ("BTCUSDT", "SUSHIBTC"), "coinbase": ("BTC-USD", "SUSHI-USD")}
+PAIRS = {name: tried.pairs for name, tried in TRIED.items()}
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +57,6 @@ async def opened(
         yield client
 
 
-def exchange_of(client: ProviderClient) -> Exchange:
-    return Binance(client) if client.provider.name == "binance" else Coinbase(client)
-
-
 def ask(simulator: SimulatorServer, name: str, question: Callable[[Exchange], Any]) -> Any:
     simulator.world.limits.reset_usage()
 
@@ -75,11 +68,8 @@ def ask(simulator: SimulatorServer, name: str, question: Callable[[Exchange], An
 
 
 def truth(simulator: SimulatorServer, name: str, symbol: str) -> tuple[CandleBook, SimPair]:
-    if name == "binance":
-        venue = binance_venue(simulator.world.market)
-        return venue.book, venue.tape.pairs[symbol]
-    other = coinbase_venue(simulator.world.market)
-    return other.book, other.products[symbol]
+    found = truth_of(simulator.world.market, name)
+    return found.book, found.pairs[symbol]
 
 
 def expected_candles(
@@ -89,8 +79,8 @@ def expected_candles(
     found = book.candles(
         pair, "1m", start_us=micros(start), end_us=micros(end), now_us=int(simulator.world.clock.now() * MICROS)
     )
-    tells_all = name == "binance"
-    found = found if tells_all else found.rows(found.trades > 0)
+    figures = TRIED[name].figures
+    found = found if traits_of(name).sends_quiet_minutes else found.rows(found.trades > 0)
 
     def price(ticks: int) -> Decimal:
         return Decimal(exact_text(ticks, pair.tick_decimals))
@@ -110,10 +100,10 @@ def expected_candles(
             low_price=price(int(found.low[i])),
             close_price=price(int(found.close[i])),
             volume=base(int(found.volume[i])),
-            quote_volume=paid(int(found.quote_volume[i])) if tells_all else None,
-            trade_count=int(found.trades[i]) if tells_all else None,
-            taker_buy_volume=base(int(found.taker_volume[i])) if tells_all else None,
-            taker_buy_quote_volume=paid(int(found.taker_quote_volume[i])) if tells_all else None,
+            quote_volume=paid(int(found.quote_volume[i])) if figures > 5 else None,
+            trade_count=int(found.trades[i]) if figures > 6 else None,
+            taker_buy_volume=base(int(found.taker_volume[i])) if figures > 7 else None,
+            taker_buy_quote_volume=paid(int(found.taker_quote_volume[i])) if figures > 8 else None,
         )
         for i in range(len(found))
     ]
@@ -121,6 +111,11 @@ def expected_candles(
 
 def micros(instant: datetime) -> int:
     return int(instant.timestamp()) * MICROS
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_exchange_that_can_be_asked_is_tried() -> None:
+    assert tuple(TRIED) == exchange_names()
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -139,22 +134,21 @@ def test_symbols_have_their_parts_precisions_and_status(simulator: SimulatorServ
 def test_a_pair_that_has_left_is_closed_and_one_that_stands_still_is_halted(
     simulator: SimulatorServer, name: str
 ) -> None:
-    pairs = (binance_venue if name == "binance" else coinbase_venue)(simulator.world.market).tape.pairs.values()
-    left = next(pair for pair in pairs if pair.delisted_at is not None)
+    pairs = truth_of(simulator.world.market, name).pairs
+    left = next(symbol for symbol, pair in pairs.items() if pair.delisted_at is not None)
     stands, halt = next(
-        (pair, halt)
-        for pair in pairs
+        (symbol, halt)
+        for symbol, pair in pairs.items()
         for halt in pair.halts
         if halt.starts_at > pair.listed_at and halt.ends_at < pair.ends_at
     )
 
-    def status(pair: SimPair, at: float) -> str:
+    def status(symbol: str, at: float) -> str:
         simulator.world.clock.set(now=at)
         listing = ask(simulator, name, lambda exchange: exchange.symbols())
-        named = pair.symbol if name == "binance" else product_id(pair)
-        return next(one.status for one in listing.symbols if one.symbol == named)
+        return next(one.status for one in listing.symbols if one.symbol == symbol)
 
-    assert (status(stands, halt.starts_at + 1), status(left, left.ends_at + 60)) == ("halted", "closed")
+    assert (status(stands, halt.starts_at + 1), status(left, pairs[left].ends_at + 60)) == ("halted", "closed")
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -167,7 +161,7 @@ def test_candles_are_the_truth_oldest_first_and_within_the_span(
     simulator: SimulatorServer, name: str, symbol: str
 ) -> None:
     end = AT.replace(second=0, microsecond=0)
-    start = end - 300 * MINUTE
+    start = end - min(300, traits_of(name).candles_per_answer) * MINUTE
     page = ask(simulator, name, lambda exchange: exchange.candles(symbol, "1m", start=start, end=end))
     assert list(page.candles) == expected_candles(simulator, name, symbol, start, end)
     assert page.candles
@@ -186,7 +180,7 @@ def test_a_halt_has_no_rows_at_binance(simulator: SimulatorServer) -> None:
     assert [candle.volume for candle in page.candles if candle.opens_at == start + 10 * MINUTE] == [0]
 
 
-@pytest.mark.parametrize(("name", "symbol"), [("binance", "SOLUSDT"), ("coinbase", "SOL-USD")])
+@pytest.mark.parametrize(("name", "symbol"), [(name, tried.young) for name, tried in TRIED.items()])
 def test_the_beginning_of_a_pair_is_its_first_traded_minute(simulator: SimulatorServer, name: str, symbol: str) -> None:
     first = ask(simulator, name, lambda exchange: exchange.first_candle_at(symbol))
     _, pair = truth(simulator, name, symbol)
@@ -199,7 +193,8 @@ def test_the_beginning_of_a_pair_is_its_first_traded_minute(simulator: Simulator
 def test_trades_by_number_join_without_a_gap_and_end_at_the_newest(simulator: SimulatorServer, name: str) -> None:
     symbol = PAIRS[name][0]
     newest = ask(simulator, name, lambda exchange: exchange.newest_trades(symbol, limit=3)).trades
-    wanted = newest[-1].trade_id - 1_499
+    count = traits_of(name).trades_per_answer * 3 // 2
+    wanted = newest[-1].trade_id - count + 1
 
     async def walk(exchange: Exchange) -> list[ExchangeTrade]:
         found: list[ExchangeTrade] = []
@@ -212,7 +207,7 @@ def test_trades_by_number_join_without_a_gap_and_end_at_the_newest(simulator: Si
             number = page.trades[-1].trade_id + 1
 
     trades = ask(simulator, name, walk)
-    assert [trade.trade_id for trade in trades] == list(range(wanted, wanted + 1_500))
+    assert [trade.trade_id for trade in trades] == list(range(wanted, wanted + count))
     assert trades[-3:] == list(newest)
     assert [trade.traded_at for trade in trades] == sorted(trade.traded_at for trade in trades)
 
@@ -249,16 +244,13 @@ def test_a_stream_that_is_cut_or_not_there_is_an_error_with_a_verdict(simulator:
 
     with pytest.raises(ProviderUnreachable, match="broke off without a farewell"):
         ask(simulator, name, listen)
-    simulator.world.limits.set_quota(
-        provider=f"{name}_stream", plan="ip", window="five_minutes" if name == "binance" else "second", quota=0
-    )
+    window = TRIED[name].streams_per
+    simulator.world.limits.set_quota(provider=f"{name}_stream", plan="ip", window=window, quota=0)
     try:
         with pytest.raises(ProviderUnreachable, match="no connection"):
             run_sync(_listen_once(simulator, name, listen))
     finally:
-        simulator.world.limits.set_quota(
-            provider=f"{name}_stream", plan="ip", window="five_minutes" if name == "binance" else "second", quota=300
-        )
+        simulator.world.limits.set_quota(provider=f"{name}_stream", plan="ip", window=window, quota=300)
 
 
 async def _listen_once(simulator: SimulatorServer, name: str, listen: Callable[[Exchange], Any]) -> None:
@@ -337,9 +329,3 @@ def test_a_wrong_checksum_names_the_file_and_leaves_nothing(simulator: Simulator
 def test_a_file_that_is_not_there_yet_is_not_found(simulator: SimulatorServer, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         download(simulator, daily("2026-11-20"), tmp_path / "file.zip")
-
-
-def test_a_product_of_coinbase_is_named_by_its_currencies(simulator: SimulatorServer) -> None:
-    venue = coinbase_venue(simulator.world.market)
-    assert product_id(venue.products["BTC-USD"]) == "BTC-USD"
-    assert binance_venue(simulator.world.market).tape.pairs["BTCUSDT"].symbol == "BTCUSDT"

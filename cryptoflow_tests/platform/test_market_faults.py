@@ -47,6 +47,8 @@ class Case:
     """Assets that are stored; WHOLE: all; None: all but those refused."""
     rule: str | None = None
     """The rule under which rows are refused."""
+    waits: str | None = None
+    """What the whole answer has become that waits in quarantine."""
     says: str | None = None
     """Words of the doctor while it lasts; None: there is nothing to see."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +63,9 @@ class Case:
 ONCE = {"http_attempts": 1}
 QUICK = {"http_attempts": 1, "http_read_timeout_seconds": 0.3}
 PATIENT = {"http_read_timeout_seconds": 1.5}
-JUMPED: Mapping[str, Any] = {"state": "feed_down", "stored": 0, "rule": "unit_jump"}
+JUMPED: Mapping[str, Any] = {"state": "feed_down", "stored": 0, "waits": "unit_jump"}
+VANISHED: Mapping[str, Any] = {"state": "feed_down", "stored": 0, "waits": "field_vanished"}
+FROZEN: Mapping[str, Any] = {"state": "feed_down", "stored": 0, "waits": "frozen_values"}
 CASES = [
     Case(fault="hang", state="feed_down", stored=0, says="took too long", settings=QUICK),
     Case(fault="latency", says="slow: answers took", options={"amount": 0.8}, settings=PATIENT),
@@ -71,15 +75,21 @@ CASES = [
     Case(fault="http_5xx", state="feed_down", stored=0, says="503", options={"amount": 503}, settings=ONCE),
     Case(fault="html_for_json", state="feed_down", stored=0, says="a page came instead of data", settings=ONCE),
     Case(fault="field_vanishes", state="feed_down", stored=0, says="price"),
-    Case(fault="field_vanishes", says="field_vanished in the last tick", options={"field": "total_supply"}),
+    Case(
+        fault="field_vanishes",
+        says="field_vanished: total_supply is missing from",
+        options={"field": "total_supply"},
+        **VANISHED,
+    ),
     Case(fault="field_changes_type", state="feed_down", stored=0, says="price"),
     Case(fault="unit_jump_time"),
-    Case(fault="unit_jump_value", says="unit_jump in the last tick", **JUMPED),
+    Case(fault="unit_jump_value", says="unit_jump: the prices of most of 40 known assets", **JUMPED),
     Case(fault="unit_jump_value", says="by a factor of 1/1000 at once", options={"amount": 0.001}, **JUMPED),
     Case(fault="nan_values", stored=None, rule="decodes", says="refused in the last tick"),
     Case(fault="negative_price", stored=None, rule="price_usd", says="price_usd 8"),
     Case(fault="zero_price", stored=None, rule="price_usd", says="price_usd 8"),
     Case(fault="frozen_values", says="frozen_values in the last tick", ticks=2),
+    Case(fault="frozen_values", says="frozen_values: the figures of", ticks=4, **FROZEN),
     Case(fault="duplicated_rows", says="came twice in the last tick"),
     Case(fault="restated_history"),
     Case(fault="clock_skew", options={"amount": -3600}, says="clock_behind in the last tick"),
@@ -146,6 +156,8 @@ def test_a_fault_does_no_harm_is_named_and_passes(bench: Bench, case: Case, prov
     assert report.refused == refused
     quarantined = bench.rows("SELECT rule, count(*) FROM ops.quarantine WHERE provider = %s GROUP BY rule", provider)
     assert quarantined == ([(case.rule, refused)] if case.rule else [])
+    waiting = "SELECT rule, row_count FROM ops.quarantine_batches WHERE provider = %s"
+    assert bench.rows(waiting, provider) == ([(case.waits, refused)] if case.waits else [])
     exceptions = "SELECT count(*) FROM ops.slot_exceptions WHERE provider = %s AND state = 'feed_down'"
     assert bench.rows(exceptions, provider) == [(refused if state == "observed" else 0,)]
     assert_nothing_bad_is_visible(bench)
@@ -166,8 +178,10 @@ def test_a_fault_does_no_harm_is_named_and_passes(bench: Bench, case: Case, prov
     assert bench.slots(bench.minute - timedelta(minutes=1))[provider] == (state, observed, refused, reason)
     assert_nothing_bad_is_visible(bench)
     assert_prices_are_true(bench)
-    still = [words for words in said_of(bench, provider) if "last tick" in words or "slow" in words]
-    assert still == []
+    said = said_of(bench, provider)
+    assert [words for words in said if "last tick" in words or "slow" in words] == []
+    # What waits is told until somebody decides, though nothing is wrong any more.
+    assert len([words for words in said if case.waits and f": {case.waits}: " in words]) == (case.waits is not None)
 
 
 def pages(*ranges: tuple[int, int]) -> dict[str, tuple[PlannedCall, ...]]:
@@ -262,7 +276,7 @@ def test_a_first_tick_in_a_wrong_unit_is_refused_by_its_own_market_caps(bench: B
     bench.break_provider("unit_jump_value", "coingecko")
     bench.tick()
     assert bench.slots()["coingecko"][:2] == ("feed_down", 0)
-    assert bench.rows("SELECT DISTINCT rule FROM ops.quarantine") == [("unit_jump",)]
+    assert bench.rows("SELECT DISTINCT rule FROM ops.quarantine_batches") == [("unit_jump",)]
     bench.world.faults.clear()
     bench.advance(60)
     bench.tick()

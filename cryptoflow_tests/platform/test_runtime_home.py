@@ -169,6 +169,19 @@ def test_a_busy_port_moves_on(home: Home) -> None:
     assert first_free(free, taken={free, free + 1}) > free + 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names that end with their process")
+def test_a_chosen_port_is_not_chosen_by_another_process_before_anybody_listens(home: Home) -> None:
+    assert home.path.is_dir()
+    mine = first_free(23_100)
+    choose = f"from cryptoflow.runtime.ports import first_free; print(first_free({mine}))"
+    chosen = [
+        int(subprocess.run([sys.executable, "-c", choose], capture_output=True, text=True, check=True).stdout)
+        for _ in range(2)
+    ]
+    assert chosen[0] > mine
+    assert chosen[1] == chosen[0], "a claim ends with its process"
+
+
 def test_a_command_of_root_runs_as_nobody_and_still_passes_private_folders(home: Home) -> None:
     (home.path / "seen").write_text("yes")
     command = unprivileged.command_line(

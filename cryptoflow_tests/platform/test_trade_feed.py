@@ -16,6 +16,7 @@ import pytest
 from cryptoflow.collect.trade_feed import FeedBounds, TradeFeed
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
+from cryptoflow_tests.exchange_truth import TRIED
 from cryptoflow_tests.platform.candle_bench import FOLLOWED, MINUTE, CandleBench, new_world, wait_until
 
 QUICK = FeedBounds(
@@ -28,7 +29,7 @@ QUICK = FeedBounds(
     nobody_seconds=0.2,
 )
 SPEED = 900.0
-EXCHANGES = {"binance": ("BTCUSDT", "SUSHIBTC"), "coinbase": ("BTC-USD", "SUSHI-USD")}
+EXCHANGES = {name: tried.pairs for name, tried in TRIED.items()}
 
 
 @pytest.fixture(scope="module")

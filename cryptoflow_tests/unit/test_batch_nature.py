@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from cryptoflow.refine.batch_nature import LEAST_ROWS, Judgement, judge_batch
+from cryptoflow.refine.batch_nature import judge_batch
+from cryptoflow.refine.batch_samples import CURES, FIGURES, LEAST_ROWS, Judgement
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -37,8 +38,13 @@ class Row:
 @dataclass(frozen=True, kw_only=True)
 class Stands:
     observed_at: datetime = NOW - MINUTE
+    fetched_at: datetime = NOW - timedelta(seconds=30)
+    payload_sha256: bytes = b"before"
     price_usd: Decimal = Decimal(10)
     volume_24h_usd: Decimal | None = Decimal(499)
+    market_cap_usd: Decimal | None = None
+    missing: frozenset[str] | None = frozenset()
+    unchanged_times: int = 0
 
 
 def batch(count: int = 40, **fields: object) -> list[Row]:
@@ -65,7 +71,7 @@ def times(rows: list[Row], factor: object) -> list[Row]:
 
 
 def natures(judgement: Judgement) -> list[str]:
-    return [finding.nature for finding in judgement.findings]
+    return [finding.nature for finding in (*judgement.refused.values(), *judgement.findings)]
 
 
 def judged(
@@ -87,7 +93,7 @@ def test_a_sound_answer_has_nothing_to_tell() -> None:
 def test_most_prices_by_one_factor_are_another_unit(factor: object, shown: str) -> None:
     judgement = judged(times(batch(), factor))
     assert list(judgement.refused) == [b"one"]
-    assert f"by a factor of {shown} at once" in judgement.refused[b"one"]
+    assert f"by a factor of {shown} at once" in judgement.refused[b"one"].what
     assert natures(judgement) == ["unit_jump"]
 
 
@@ -125,6 +131,7 @@ def test_a_reference_that_is_old_or_that_another_provider_contradicts_condemns_n
     assert judged(rows, before=wrong, elsewhere=stood(factor=Decimal(1000))).refused != {}
     assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW - timedelta(hours=37))).refused == {}
     # Also when the rows are older than what stands, as recorded answers are.
+    assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW + MINUTE)).refused == {}
     assert judged(rows, before=stood(factor=Decimal(1000), observed_at=NOW + timedelta(days=900))).refused == {}
 
 
@@ -132,7 +139,7 @@ def test_a_price_that_does_not_fit_its_own_market_cap_is_another_unit_without_an
     rows = [replace(row, price_usd=row.price_usd and row.price_usd * 1000) for row in batch()]
     judgement = judged(rows, before={})
     assert natures(judgement) == ["unit_jump"]
-    assert "1000 times what their own market caps" in judgement.refused[b"one"]
+    assert "1000 times what their own market caps" in judgement.refused[b"one"].what
 
 
 def test_figures_that_stand_still_while_times_move_are_frozen() -> None:
@@ -158,13 +165,146 @@ def test_times_far_from_ours(shift: timedelta, nature: list[str]) -> None:
     assert natures(judged(batch(observed_at=NOW + timedelta(seconds=30) - shift), before={})) == nature
 
 
-def test_a_field_that_is_missing_from_every_row_has_vanished() -> None:
+def test_a_figure_that_most_assets_lost_refuses_the_answer() -> None:
     judgement = judged(batch(total_supply=None))
-    assert [(one.nature, one.what) for one in judgement.findings] == [
-        ("field_vanished", "total_supply is missing from each of 40 rows")
-    ]
+    assert natures(judgement) == ["field_vanished"]
+    assert judgement.refused[b"one"].what == "total_supply is missing from 40 of 40 assets that had it before"
+    rows = batch()
+    half = [replace(row, total_supply=None) for row in rows[:20]]
+    assert "missing from 20 of 40" in judged([*half, *rows[20:]]).refused[b"one"].what
+    assert judged([*half[1:], *rows[20:]]).refused == {}, "less than half come and go"
+
+
+def test_a_figure_that_was_missing_before_is_no_news() -> None:
+    lacked = {number: replace(one, missing=frozenset({"total_supply"})) for number, one in stood().items()}
+    assert judged(batch(total_supply=None), before=lacked) == Judgement(refused={}, findings=())
+
+
+def test_a_figure_that_nobody_knows_to_have_been_there_is_told_when_no_row_has_it() -> None:
+    for before in ({}, {number: replace(one, missing=None) for number, one in stood().items()}):
+        judgement = judged(batch(total_supply=None), before=before)
+        assert judgement.refused == {}
+        assert [(one.nature, one.what) for one in judgement.findings] == [
+            ("field_vanished", "total_supply is missing from each of 40 rows")
+        ]
     rows = batch(total_supply=None)
-    assert judged([*rows[1:], replace(rows[0], total_supply=Decimal(1))]).findings == ()
+    assert judged([*rows[1:], replace(rows[0], total_supply=Decimal(1))], before={}).findings == ()
+
+
+def test_an_older_answer_is_not_held_against_what_came_to_be_known_later() -> None:
+    later = {number: replace(one, observed_at=NOW + MINUTE) for number, one in stood().items()}
+    assert judged(batch(total_supply=None), before=later).refused == {}
+    long_ago = stood(observed_at=NOW - timedelta(hours=37))
+    assert judged(batch(total_supply=None), before=long_ago).refused == {}
+
+
+@pytest.mark.parametrize(
+    ("observed_at", "unit"),
+    [
+        (datetime(1970, 1, 21, 16, 0, tzinfo=UTC), "seconds were sent where milliseconds are due"),
+        (NOW - timedelta(days=3), "another unit, or a clock that is far off"),
+        (NOW + timedelta(days=3), "another unit, or a clock that is far off"),
+    ],
+)
+def test_times_that_are_days_away_are_another_unit(observed_at: datetime, unit: str) -> None:
+    judgement = judged(batch(observed_at=observed_at))
+    assert natures(judgement) == ["time_jump"]
+    assert judgement.refused[b"one"].what.endswith(unit)
+    assert f"around {observed_at:%Y-%m-%d %H:%M} UTC" in judgement.refused[b"one"].what
+
+
+def test_a_clock_that_was_always_far_off_is_no_change() -> None:
+    rows = batch(observed_at=NOW - timedelta(days=900))
+    always = {
+        number: replace(one, observed_at=NOW - timedelta(days=900), payload_sha256=b"one")
+        for number, one in stood().items()
+    }
+    assert judged(rows, before=always).refused == {}
+    assert natures(judged(rows, before={})) == ["clock_behind"]
+
+
+@pytest.mark.parametrize("before", [NOW - timedelta(days=3), NOW + timedelta(days=3)])
+def test_a_clock_that_was_set_right_is_no_change_for_the_worse(before: datetime) -> None:
+    wrong = {number: replace(one, observed_at=before) for number, one in stood().items()}
+    assert judged(batch(), before=wrong).refused == {}
+    # A step back towards our clock that does not reach it, either.
+    assert judged(batch(observed_at=NOW + (before - NOW) / 2), before=wrong).refused == {}
+
+
+def test_times_in_milliseconds_of_an_early_clock_are_named_so() -> None:
+    early = datetime(1971, 6, 1, tzinfo=UTC)
+    rows = batch(fetched_at=early, observed_at=datetime.fromtimestamp(early.timestamp() * 1000, UTC))
+    assert judged(rows, before={}).refused[b"one"].what.endswith("milliseconds were sent where seconds are due")
+
+
+def test_an_answer_that_lost_half_of_the_assets_in_its_ranks_is_refused() -> None:
+    def of(came: int, there: int | None) -> dict[bytes, object]:
+        asked = {} if there is None else {b"one": there}
+        return dict(judge_batch(batch(came), before=stood(), elsewhere={}, stood_there=asked).refused)
+
+    assert of(20, 40) != {}
+    assert of(21, 40) == {}
+    assert of(9, LEAST_ROWS - 1) == {}
+    assert of(20, None) == {}
+    finding = judge_batch(batch(5), before=stood(), elsewhere={}, stood_there={b"one": 250}).refused[b"one"]
+    assert (finding.nature, finding.what) == ("rows_fell", "5 rows came for ranks in which 250 assets stood before")
+
+
+def still(times: int, count: int = 40) -> dict[int, Stands]:
+    return {
+        number: replace(one, volume_24h_usd=Decimal(500), unchanged_times=times) for number, one in stood(count).items()
+    }
+
+
+def test_figures_that_come_a_third_time_are_refused_and_no_sooner() -> None:
+    for times, is_refused in ((0, False), (1, False), (2, True)):
+        judgement = judged(batch(), before=still(times))
+        assert natures(judgement) == ["frozen_values"]
+        assert (b"one" in judgement.refused) == is_refused
+    assert "as in the 2 answers before" in judged(batch(), before=still(2)).refused[b"one"].what
+
+
+def test_assets_that_nobody_trades_do_not_make_an_answer_frozen() -> None:
+    assert judged(batch(), before=still(3)) == Judgement(refused={}, findings=())
+    living = {**still(50), **{number: stood()[number] for number in range(4)}}
+    assert judged(batch(), before=living) == Judgement(refused={}, findings=())
+
+
+def test_half_of_what_stands_told_otherwise_is_a_restatement() -> None:
+    now = {number: replace(one, observed_at=NOW, fetched_at=NOW) for number, one in stood().items()}
+    judgement = judged(batch(), before=now)
+    assert natures(judgement) == ["restated"]
+    assert judgement.refused[b"one"].what == (
+        "40 of 40 assets are told otherwise for an instant that is stored already; asset 0 at 2026-11-01 12:00:00 UTC, "
+        "price and volume: from 1 and 499 to 1 and 500"
+    )
+    same = {number: replace(one, volume_24h_usd=Decimal(500)) for number, one in now.items()}
+    few = {**same, **{number: now[number] for number in range(19)}}
+    assert judged(batch(), before=few).refused == {}
+    again = {number: replace(one, payload_sha256=b"one") for number, one in now.items()}
+    assert judged(batch(), before=again).refused == {}, "the same answer read by a better reader"
+
+
+def test_volumes_in_another_unit_are_a_jump_too() -> None:
+    judgement = judged(batch(volume_24h_usd=Decimal(500_000)))
+    assert "the volumes of most of 40 known assets moved by a factor of 1000 at once" in judgement.refused[b"one"].what
+    assert judgement.refused[b"one"].what.endswith("one of them went from 499 to 500000")
+
+
+def test_what_was_believed_of_price_and_market_cap_is_believed_again_though_they_do_not_fit() -> None:
+    rows = [replace(row, price_usd=row.price_usd and row.price_usd * 1000) for row in batch()]
+    stands = {
+        row.asset_id: Stands(price_usd=row.price_usd or Decimal(1), market_cap_usd=row.market_cap_usd) for row in rows
+    }
+    assert judged(rows, before=stands).refused == {}
+    small = {number: replace(one, market_cap_usd=Decimal(1)) for number, one in stands.items()}
+    uneven = judged([replace(row, market_cap_usd=Decimal(70)) for row in rows], before=small)
+    assert "the market caps of most of 40 known assets moved by a factor of 70" in uneven.refused[b"one"].what
+
+
+def test_whoever_waits_has_a_cure_and_every_figure_is_one_of_a_row() -> None:
+    assert set(CURES) == {"unit_jump", "time_jump", "rows_fell", "field_vanished", "frozen_values", "restated"}
+    assert all(hasattr(batch()[0], name) for name in FIGURES)
 
 
 @pytest.mark.parametrize(

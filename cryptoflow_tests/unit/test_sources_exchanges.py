@@ -11,11 +11,17 @@ from typing import Any
 
 import pytest
 
+from cryptoflow.cadence import CANDLE_INTERVALS
+from cryptoflow.settings import Settings, load_settings
+from cryptoflow.simulator.limits import DEFAULT_QUOTAS
+from cryptoflow.simulator.providers import PROVIDER_NAMES
 from cryptoflow.sources import binance, coinbase
 from cryptoflow.sources.binance_archive import ArchiveFile, days_of, files_for
 from cryptoflow.sources.errors import NotFound, ProviderUnavailable, RateLimited, UnexpectedShape
 from cryptoflow.sources.exchange import ExchangeTrade, StreamNotice, StreamRefused
+from cryptoflow.sources.exchanges import exchange_names, traits_of
 from cryptoflow.sources.ledger import RawAnswer
+from cryptoflow.sources.providers import provider_from_settings
 from cryptoflow.sources.verdicts import Answer, judge_binance
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -23,6 +29,22 @@ ROW: list[Any] = [
     1_700_000_000_000, "0.00000012", "0.00000013", "0.00000011", "0.00000012", "123456789012345.5",
     1_700_000_059_999, "14.81481468", 7, "1.00000000", "0.00000012", "0",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", exchange_names())
+def test_an_exchange_is_whole(name: str) -> None:
+    """All that the platform must know of it, beside how it is asked."""
+    traits, provider = traits_of(name), provider_from_settings(load_settings(), name)
+    assert provider.stream_url
+    assert provider.stream_url.startswith("wss://")
+    assert not provider.needs_key
+    assert traits.intervals[0] == "1m"
+    assert set(traits.intervals) <= set(CANDLE_INTERVALS)
+    assert traits.usual_quotes
+    assert name in load_settings().exchanges
+    assert {name, f"{name}_stream"} <= set(PROVIDER_NAMES), "the simulator plays it"
+    assert {name, f"{name}_stream"} <= set(DEFAULT_QUOTAS), "the simulator limits it"
+    assert f"{name}_" in " ".join(Settings.model_fields), "its rate can be set"
 
 
 def answer(body: object) -> RawAnswer:

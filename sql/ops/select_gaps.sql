@@ -1,42 +1,110 @@
 -- Purpose: every slot of a dataset in a stretch of time that was not observed, with its state and reason.
+--   Hours of which every slot was told are only counted, in the index; of the others each minute is looked up.
 -- Parameters: dataset, starts, ends, planned (whether slots in which nothing was due are told too).
 -- Reads: ops.slots. Writes: nothing.
-WITH spans AS (
-    SELECT
-        provider,
-        min(slot) AS first_slot
+WITH RECURSIVE providers AS (
+    -- One look into the index for each provider, instead of one for each slot.
+    SELECT min(provider) AS provider
     FROM ops.slots
     WHERE dataset = %(dataset)s
-    GROUP BY provider
-),
-
-grid AS (
-    SELECT
-        spans.provider,
-        expected.slot
-    FROM spans
-    CROSS JOIN LATERAL generate_series(
-        greatest(spans.first_slot, %(starts)s::timestamptz),
-        %(ends)s::timestamptz - interval '1 minute',
-        interval '1 minute'
-    ) AS expected (slot)
-),
-
-told AS (
-    SELECT
-        grid.provider,
-        grid.slot,
-        coalesce(slots.state, 'feed_down') AS state,
-        CASE
-            WHEN slots.state IS NULL THEN 'Nothing was collected: the platform did not run, or was busy.'
-            ELSE slots.reason
-        END AS reason
-    FROM grid
-    LEFT JOIN ops.slots AS slots
-        ON
+    UNION ALL
+    SELECT following.provider
+    FROM providers
+    CROSS JOIN LATERAL (
+        SELECT min(slots.provider) AS provider
+        FROM ops.slots
+        WHERE
             slots.dataset = %(dataset)s
-            AND grid.provider = slots.provider
-            AND grid.slot = slots.slot
+            AND slots.provider > providers.provider
+    ) AS following
+    WHERE providers.provider IS NOT NULL
+),
+
+spans AS (
+    SELECT
+        providers.provider,
+        greatest(firsts.slot, %(starts)s::timestamptz) AS first_slot
+    FROM providers
+    CROSS JOIN LATERAL (
+        SELECT min(slots.slot) AS slot
+        FROM ops.slots
+        WHERE
+            slots.dataset = %(dataset)s
+            AND slots.provider = providers.provider
+    ) AS firsts
+    WHERE providers.provider IS NOT NULL
+),
+
+counted AS MATERIALIZED (
+    SELECT
+        provider,
+        date_bin('1 hour', slot, 'epoch') AS hour,
+        count(*) AS told
+    FROM ops.slots
+    WHERE
+        dataset = %(dataset)s
+        AND slot >= %(starts)s::timestamptz
+        AND slot < %(ends)s::timestamptz
+    GROUP BY provider, date_bin('1 hour', slot, 'epoch')
+),
+
+short AS MATERIALIZED (
+    SELECT
+        hours.provider,
+        hours.starts,
+        hours.ends
+    FROM (
+        SELECT
+            spans.provider,
+            expected.hour,
+            greatest(expected.hour, spans.first_slot) AS starts,
+            least(expected.hour + interval '1 hour', %(ends)s::timestamptz) AS ends
+        FROM spans
+        CROSS JOIN LATERAL generate_series(
+            date_bin('1 hour', spans.first_slot, 'epoch'),
+            %(ends)s::timestamptz - interval '1 minute',
+            interval '1 hour'
+        ) AS expected (hour)
+    ) AS hours
+    LEFT JOIN counted
+        ON
+            hours.provider = counted.provider
+            AND hours.hour = counted.hour
+    WHERE coalesce(counted.told, 0) < extract(EPOCH FROM hours.ends - hours.starts) / 60
+),
+
+found AS (
+    SELECT
+        provider,
+        slot,
+        state,
+        reason
+    FROM ops.slots
+    WHERE
+        dataset = %(dataset)s
+        AND slot >= %(starts)s::timestamptz
+        AND slot < %(ends)s::timestamptz
+        AND state <> 'observed'
+    UNION ALL
+    SELECT
+        short.provider,
+        untold.slot,
+        'feed_down' AS state,
+        'Nothing was collected: the platform did not run, or was busy.' AS reason
+    FROM short
+    -- Lateral, or all slots are joined at once.
+    CROSS JOIN LATERAL (
+        SELECT expected.slot
+        FROM generate_series(short.starts, short.ends - interval '1 minute', interval '1 minute') AS expected (slot)
+        EXCEPT
+        SELECT slots.slot
+        FROM ops.slots
+        WHERE
+            slots.dataset = %(dataset)s
+            AND slots.provider = short.provider
+            AND slots.slot >= short.starts
+            AND slots.slot < short.ends
+    ) AS untold
 )
 
 SELECT
@@ -44,8 +112,8 @@ SELECT
     slot,
     state,
     reason
-FROM told
+FROM found
 WHERE
-    state <> 'observed'
-    AND (%(planned)s OR state NOT IN ('not_due', 'confirmed_empty'))
+    %(planned)s
+    OR state NOT IN ('not_due', 'confirmed_empty')
 ORDER BY provider, slot;

@@ -4,6 +4,12 @@ SELECT
     provider,
     asset_id,
     observed_at,
+    fetched_at,
     price_usd,
-    volume_24h_usd
+    volume_24h_usd,
+    market_cap_usd,
+    market_cap_rank,
+    payload_sha256,
+    missing,
+    unchanged_times
 FROM ops.last_samples;

@@ -13,8 +13,9 @@ from cryptoflow.defs.contracted import contract_spec
 from cryptoflow.defs.failures import RETRIES, told_to_dagster
 from cryptoflow.defs.market.assets import CATALOG, SLOT_TAG, slot_of
 from cryptoflow.defs.platform.resources import WarehouseResource
+from cryptoflow.sources.exchanges import exchange_names
 
-EXCHANGES = ("binance", "coinbase")
+EXCHANGES = exchange_names()
 SYMBOLS = dg.AssetKey("symbols")
 MINUTE_CANDLES = dg.AssetKey("minute_candles")
 COARSE_CANDLES = dg.AssetKey("coarse_candles")

@@ -16,12 +16,13 @@ from cryptoflow.defs.candles.checks import coarse_candles_equal_the_exchanges
 from cryptoflow.defs.first_time import decide, is_running, standing_of
 from cryptoflow.defs.market.assets import CATALOG, SLOT_TAG
 from cryptoflow.defs.platform.resources import WarehouseResource
+from cryptoflow.defs.quality.checks import without_expectations
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.trade_feeds import FeedSummary, summarise_feeds
 
 symbols_job = dg.define_asset_job(
     "symbols_job",
-    selection=dg.AssetSelection.assets(SYMBOLS),
+    selection=without_expectations(SYMBOLS),
     description="Take over the exchanges' lists of pairs.",
     tags={"dagster/max_runtime": "900"},
 )
@@ -54,7 +55,7 @@ def symbols_first_time(context: dg.SensorEvaluationContext) -> dg.RunRequest | d
 
 candle_tick_job = dg.define_asset_job(
     "candle_tick_job",
-    selection=dg.AssetSelection.assets(MINUTE_CANDLES),
+    selection=without_expectations(MINUTE_CANDLES),
     description="One tick: the newest minutes of the followed pairs, and holes behind them.",
     tags={"dagster/max_runtime": "300"},
 )

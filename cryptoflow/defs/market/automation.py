@@ -7,10 +7,11 @@ import dagster as dg
 from cryptoflow.defs.first_time import Standing, decide, is_running, standing_of
 from cryptoflow.defs.market.assets import CATALOG, CLOSE_QUALITY, MINUTE_CLOSE, SLOT_TAG, SNAPSHOTS, VELOCITY
 from cryptoflow.defs.market.rollups import COARSE, close_schedule
+from cryptoflow.defs.quality.checks import without_expectations
 
 catalog_job = dg.define_asset_job(
     "asset_catalog_job",
-    selection=dg.AssetSelection.assets(CATALOG),
+    selection=without_expectations(CATALOG),
     description="Collect the asset catalog and check it.",
     tags={"dagster/max_runtime": "900"},
 )
@@ -42,7 +43,7 @@ def catalog_first_time(context: dg.SensorEvaluationContext) -> dg.RunRequest | d
 
 tick_job = dg.define_asset_job(
     "market_tick_job",
-    selection=dg.AssetSelection.assets(SNAPSHOTS, MINUTE_CLOSE, CLOSE_QUALITY, VELOCITY),
+    selection=without_expectations(SNAPSHOTS, MINUTE_CLOSE, CLOSE_QUALITY, VELOCITY),
     description="One tick: ask, store, close the minutes, move the open buckets on.",
     tags={"dagster/max_runtime": "300"},
 )

@@ -1,7 +1,8 @@
-"""What holds for every asset, applied in one place: freshness by cadence.
+"""What holds for every asset, applied in one place: freshness by cadence, and automation behind checks.
 
 An asset that is due daily is overdue after a day and a grace. The policy looks at materializations; whether the *data*
-are fresh is a check of its own, because a backfill of an old partition also materializes.
+are fresh is a check of its own, because a backfill of an old partition also materializes. A blocking check stops what
+is downstream within its own run only; the condition does it for what automation launches in other runs.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ assert _FRESHNESS.keys() == CADENCES.keys()
 
 def with_policies(defs: dg.Definitions) -> dg.Definitions:
     """The definitions, every asset under the policies of its cadence."""
-    return defs.map_asset_specs(func=_with_freshness)
+    return defs.map_asset_specs(func=lambda spec: _behind_blocking_checks(_with_freshness(spec)))
 
 
 def _with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -35,3 +36,11 @@ def _with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
         return spec
     warn, fail = _FRESHNESS[Grain(cadence)]
     return spec.replace_attributes(freshness_policy=dg.FreshnessPolicy.time_window(fail_window=fail, warn_window=warn))
+
+
+def _behind_blocking_checks(spec: dg.AssetSpec) -> dg.AssetSpec:
+    if spec.automation_condition is None:
+        return spec
+    return spec.replace_attributes(
+        automation_condition=spec.automation_condition & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    )

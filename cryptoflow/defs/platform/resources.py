@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from cryptoflow.errors import UsageError
+from cryptoflow.runtime.bootstrap import dagster_url_beside
 from cryptoflow.settings import Settings, load_settings
 
 
@@ -19,6 +20,12 @@ class WarehouseResource(dg.ConfigurableResource):
     def database_url(self) -> str:
         """Where the tables are."""
         return _given(self.settings().database_url, "CRYPTOFLOW_DATABASE_URL")
+
+    @property
+    def dagster_database_url(self) -> str:
+        """Where Dagster keeps its own record."""
+        given = self.settings().dagster_database_url
+        return given.get_secret_value() if given else dagster_url_beside(self.database_url)
 
     @property
     def redis_url(self) -> str:

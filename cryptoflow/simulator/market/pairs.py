@@ -38,6 +38,10 @@ _BTC_QUOTED = (
     "ethereum", "binancecoin", "solana", "ripple", "cardano", "chainlink", "litecoin", "monero", "cosmos", "sushi",
     "zcash", "ethereum-classic", "near", "uniswap", "aave", "polkadot", "nova-meridian", "harborlight",
 )  # fmt: skip
+# What a venue's main pairs are quoted in: a dollar coin, or dollars, which are no asset of the market.
+_DOLLAR_COIN = ("USDT", "tether")
+_DOLLARS = ("USD", None)
+_DOLLAR_OF = {BINANCE: _DOLLAR_COIN}
 _UNQUOTED_BASES = frozenset({"tether", "anchor-dollar"})
 _PAIR_DELISTINGS = {"XMRUSDT": "2024-02-20T03:00:00", "XMRBTC": "2024-02-20T03:00:00", "NEARBTC": "2026-05-08T03:00:00"}
 _VENUE_HALTS = {
@@ -154,7 +158,8 @@ def make_pairs(market: Market, *, venue: str = BINANCE) -> dict[str, SimPair]:
     """Every pair that the venue ever lists, by symbol. A symbol goes to the first asset that claims it."""
     pairs: dict[str, SimPair] = {}
     positions = {profile.coingecko_id: index for index, profile in enumerate(market.universe.profiles)}
-    dollar = ("USDT", positions.get("tether")) if venue == BINANCE else ("USD", None)
+    dollar_name, coin = _DOLLAR_OF.get(venue, _DOLLARS)
+    dollar = (dollar_name, None if coin is None else positions.get(coin))
     bitcoin = positions.get("bitcoin")
     for index, profile in enumerate(market.universe.profiles):
         if not profile.exchange_listed or profile.coingecko_id in _UNQUOTED_BASES:

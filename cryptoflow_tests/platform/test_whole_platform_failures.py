@@ -1,0 +1,109 @@
+"""Failures in the right way: a permanent error is not tried again, and runs that hang are ended and free their slot.
+
+After the tests of the whole platform, which ask what it did by itself before anybody made a provider fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cryptoflow_tests.running_platform import RunningPlatform
+from cryptoflow_tests.waiting import wait_for
+
+JOB = "asset_catalog_job"
+POOL = "catalog"
+PROVIDERS = ("coingecko", "coinmarketcap")
+ENDS_WITHIN_SECONDS = 150.0
+LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
+  executionMetadata: {tags: $tags}, selector: {
+  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
+  status tags { key value }
+  eventConnection(limit: 1000) { events { __typename ... on MessageEvent { message } } } } } }"""
+RUNS = """query($job: String!) { runsOrError(filter: {pipelineName: $job}, limit: 50) {
+  ... on Runs { results { runId parentRunId } } } }"""
+SLOTS = """query($pool: String!) { instance { concurrencyLimit(concurrencyKey: $pool) {
+  slotCount claimedSlots { runId stepKey } } } }"""
+
+
+def launch(platform: RunningPlatform, **tags: str) -> str:
+    given = [{"key": f"dagster/{name}", "value": value} for name, value in tags.items()]
+    answer = platform.graphql(LAUNCH, job=JOB, tags=given)["launchRun"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    run_id: str = answer["run"]["runId"]
+    return run_id
+
+
+class Run:
+    """What Dagster says of a run now."""
+
+    def __init__(self, platform: RunningPlatform, run_id: str) -> None:
+        said = platform.graphql(RUN, id=run_id)["runOrError"]
+        self.status: str = said["status"]
+        self.tags = {tag["key"]: tag["value"] for tag in said["tags"]}
+        self.events = [event["__typename"] for event in said["eventConnection"]["events"]]
+        self.messages = [event.get("message") or "" for event in said["eventConnection"]["events"]]
+
+
+def holders(platform: RunningPlatform) -> set[str]:
+    """The runs that hold a slot of the pool."""
+    limit = platform.graphql(SLOTS, pool=POOL)["instance"]["concurrencyLimit"]
+    return {slot["runId"] for slot in limit["claimedSlots"]}
+
+
+def successors(platform: RunningPlatform, run_id: str) -> list[str]:
+    runs = platform.graphql(RUNS, job=JOB)["runsOrError"]["results"]
+    return [run["runId"] for run in runs if run["parentRunId"] == run_id]
+
+
+@pytest.fixture
+def healthy(platform: RunningPlatform) -> Iterator[RunningPlatform]:
+    """The platform, without faults before and after."""
+    wait_for(platform.is_healthy, seconds=60, what="the platform is healthy")
+    yield platform
+    platform.run("simulate", "clear")
+
+
+def test_a_permanent_error_is_tried_once_by_everybody(healthy: RunningPlatform) -> None:
+    # A name that is an object in every row: no answer can be read, however often it is asked.
+    for provider in PROVIDERS:
+        healthy.run("simulate", "fault", "field_changes_type", "--field", "name", "--provider", provider)
+    run_id = launch(healthy)
+    ended = wait_for(
+        lambda: found if (found := Run(healthy, run_id)).status in {"FAILURE", "SUCCESS"} else None,
+        seconds=ENDS_WITHIN_SECONDS,
+        what="the run has ended",
+    )
+    assert ended.status == "FAILURE"
+    # The policy of the step: three more tries, twenty seconds apart, had the error been one that may pass.
+    assert "ExecutionStepUpForRetryEvent" not in ended.events
+    assert ended.events.count("ExecutionStepStartEvent") == 1
+    # The retries of the run: Dagster decides about them after it has said that the run failed.
+    will_retry = wait_for(
+        lambda: Run(healthy, run_id).tags.get("dagster/will_retry"), seconds=30, what="it is decided about retries"
+    )
+    assert will_retry == "false"
+    assert successors(healthy, run_id) == []
+    # Our own loop of attempts.
+    asked = "SELECT provider, max(attempt) FROM raw.fetches WHERE run_id = %s GROUP BY provider ORDER BY provider"
+    assert healthy.rows(asked, run_id) == [(provider, 1) for provider in PROVIDERS]
+
+
+def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: RunningPlatform) -> None:
+    healthy.run("simulate", "fault", "hang", "--provider", "coingecko")
+    run_id = launch(healthy, max_runtime="5", max_retries="0")
+    wait_for(lambda: run_id in holders(healthy), seconds=60, what="the run holds a slot of its pool")
+    ended = wait_for(
+        lambda: found if (found := Run(healthy, run_id)).status in {"FAILURE", "CANCELED", "SUCCESS"} else None,
+        seconds=ENDS_WITHIN_SECONDS,
+        what="the run is ended",
+    )
+    assert ended.status != "SUCCESS"
+    assert any("maximum runtime" in text for text in ended.messages)
+    wait_for(lambda: run_id not in holders(healthy), seconds=ENDS_WITHIN_SECONDS, what="its slot is free")
+    healthy.run("simulate", "clear")
+    after = launch(healthy)
+    wait_for(lambda: Run(healthy, after).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the next run is well")

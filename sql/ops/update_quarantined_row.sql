@@ -1,0 +1,13 @@
+-- Purpose: write down what was decided of a row in quarantine, by whom and why.
+-- Parameters: held_id, state, decided_by, decision_reason.
+-- Writes: ops.quarantine.
+-- Idempotent: what was decided once is not decided again.
+UPDATE ops.quarantine
+SET
+    state = %(state)s,
+    decided_at = now(),
+    decided_by = %(decided_by)s,
+    decision_reason = %(decision_reason)s
+WHERE
+    quarantine_id = %(held_id)s
+    AND state = 'waiting';
