@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from cryptoflow.ops.finding import Finding, broken, ok, warning
-from cryptoflow.ops.rows import rows_in
+from cryptoflow.ops.rows import DAGSTER_SETTING, rows_in
+from cryptoflow.warehouse.records import record_of
 
-DAGSTER_SETTING: Final = "CRYPTOFLOW_DAGSTER_DATABASE_URL"
 # Daemons beat every few seconds; Dagster itself calls one dead after five minutes.
 DAEMON_SILENT: Final = timedelta(minutes=5)
 # Two ticks that were left out, and time for a busy daemon.
@@ -78,18 +78,14 @@ class UnfinishedRun:
 def look_at_clockwork(dagster_database_url: str, *, now: datetime) -> list[Finding]:
     """What the doctor says of it; of a database in which Dagster has made nothing yet, that it is well."""
 
-    def found(name: str, shape: Callable[..., T], **parameters: object) -> list[T]:
+    def found(name: str, kind: Callable[..., T], **parameters: object) -> list[T]:
         rows = rows_in(dagster_database_url, name, parameters or None, setting=DAGSTER_SETTING)
-        return [_shaped(shape, row) for row in rows]
+        return [record_of(kind, row) for row in rows]
 
     daemons = rows_in(dagster_database_url, "dagster/select_daemons", setting=DAGSTER_SETTING)
     tickers = found("dagster/select_tickers", Ticker, since=now - TICKS_LOOKED_AT)
     runs = found("dagster/select_unfinished_runs", UnfinishedRun)
     return [*judge_ticks(tickers, daemons, now=now), *judge_runs(runs, now=now)]
-
-
-def _shaped(shape: Callable[..., T], row: Sequence[Any]) -> T:
-    return shape(**dict(zip(shape.__dataclass_fields__, row, strict=True)))  # type: ignore[attr-defined]
 
 
 def judge_ticks(tickers: Sequence[Ticker], daemons: Iterable[tuple[str, datetime]], *, now: datetime) -> list[Finding]:

@@ -154,7 +154,7 @@ def look_at_database(endpoints: Endpoints | None) -> list[Finding]:
     if waiting:
         said = f"migrations are missing: {', '.join(waiting)}"
         return [*findings, broken("database", said, cure="Run `cryptoflow migrate up`.")]
-    return [*findings, *look_at_connections(endpoints.database_url)]
+    return [*findings, *look_at_connections(found_rows(endpoints, "ops/count_connections"))]
 
 
 def look_at_cache(endpoints: Endpoints | None) -> list[Finding]:

@@ -5,14 +5,14 @@ What does not belong here: pruning (dagster_pruning).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cryptoflow.ops.finding import Finding, ok, warning
-from cryptoflow.ops.rows import rows_in
+from cryptoflow.ops.rows import DAGSTER_SETTING, rows_in
 from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 
 # What a minute job and hourly checks leave of a few days is a tenth of this.
@@ -20,7 +20,6 @@ MOST_BYTES: Final = 5 * 1024**3
 # Pruning runs every hour; runs that are this much over their time were left by many rounds of it.
 LATE: Final = timedelta(days=2)
 _GIBIBYTE: Final = 1024**3
-_SETTING: Final = "CRYPTOFLOW_DAGSTER_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +38,15 @@ def measure_event_log(dagster_database_url: str) -> EventLog:
     with transaction(dagster_database_url) as connection:
         row = connection.execute(statement("dagster/select_event_log_size")).fetchone()
     assert row is not None
-    return _event_log(row)
+    return record_of(EventLog, row)
 
 
 def look_at_event_log(dagster_database_url: str, *, keep: timedelta, now: datetime) -> list[Finding]:
     """What the doctor says of it; a database in which Dagster has not made its tables yet has nothing to prune."""
-    found = rows_in(dagster_database_url, "dagster/select_event_log_size", setting=_SETTING)
-    return [judge_event_log(_event_log(row), keep=keep, now=now) for row in found] or [
+    found = rows_in(dagster_database_url, "dagster/select_event_log_size", setting=DAGSTER_SETTING)
+    return [judge_event_log(record_of(EventLog, row), keep=keep, now=now) for row in found] or [
         ok("event log", "Dagster has recorded nothing yet")
     ]
-
-
-def _event_log(row: Sequence[Any]) -> EventLog:
-    return EventLog(**dict(zip(EventLog.__dataclass_fields__, row, strict=True)))
 
 
 def judge_event_log(found: EventLog, *, keep: timedelta, now: datetime) -> Finding:

@@ -18,6 +18,7 @@ from cryptoflow.ops.finding import Finding, ok, warning
 from cryptoflow.ops.table_care import DEAD_RATIO, LEAST_DEAD
 from cryptoflow.runtime.external import check_redis
 from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 
 CONNECTIONS_RATIO: Final = 0.80
@@ -89,7 +90,7 @@ def measure_database(database_url: str) -> DatabaseFigures:
             {"slow_ms": SLOW_MS, "least_calls": LEAST_CALLS, "least_dead": LEAST_DEAD},
         ).fetchone()
     assert row is not None
-    return DatabaseFigures(**dict(zip(DatabaseFigures.__dataclass_fields__, row, strict=True)))
+    return record_of(DatabaseFigures, row)
 
 
 def measure_cache(redis_url: str) -> CacheFigures:
@@ -112,20 +113,26 @@ def judge(database: DatabaseFigures, cache: CacheFigures, *, before: CacheFigure
     return [*_judge_database(database), *_judge_cache(cache, before)]
 
 
-def look_at_connections(database_url: str) -> list[Finding]:
-    """What the doctor says of them; the other figures may be past their thresholds while everything works."""
-    (room,) = (one for one in _judge_database(measure_database(database_url)) if one.name == "connections_have_room")
-    return [ok("database", room.said) if room.kept else warning("database", room.said, cure=room.cure)]
+def look_at_connections(rows: Sequence[Sequence[int]]) -> list[Finding]:
+    """What the doctor says of `ops/count_connections`; other figures may be past their thresholds while all works."""
+    verdicts = [_judge_connections(taken, most) for taken, most in rows]
+    return [
+        ok("database", room.said) if room.kept else warning("database", room.said, cure=room.cure) for room in verdicts
+    ]
+
+
+def _judge_connections(taken: int, most: int) -> Verdict:
+    return Verdict(
+        name="connections_have_room",
+        kept=taken <= CONNECTIONS_RATIO * most,
+        said=f"{taken} of {most} connections are taken",
+        cure="Raise max_connections, or lower CRYPTOFLOW_DATABASE_POOL_SIZE or the number of workers.",
+    )
 
 
 def _judge_database(found: DatabaseFigures) -> list[Verdict]:
     return [
-        Verdict(
-            name="connections_have_room",
-            kept=found.connections <= CONNECTIONS_RATIO * found.most_connections,
-            said=f"{found.connections} of {found.most_connections} connections are taken",
-            cure="Raise max_connections, or lower CRYPTOFLOW_DATABASE_POOL_SIZE or the number of workers.",
-        ),
+        _judge_connections(found.connections, found.most_connections),
         Verdict(
             name="statements_are_quick",
             kept=found.slow_statements == 0,

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from cryptoflow.ops.finding import Finding, broken, ok, warning
 from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 
 # Less than this and PostgreSQL may stop for want of space before anybody looks.
@@ -65,7 +66,7 @@ def keep_room(database_url: str, folder: Path, sample: RoomSample) -> None:
 
 def room_samples(rows: Sequence[Sequence[Any]]) -> list[RoomSample]:
     """The measurements from what `ops/select_room_samples` found."""
-    return [RoomSample(**dict(zip(RoomSample.__dataclass_fields__, row, strict=True))) for row in rows]
+    return [record_of(RoomSample, row) for row in rows]
 
 
 def bytes_a_day(samples: Sequence[RoomSample]) -> float | None:

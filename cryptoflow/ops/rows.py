@@ -6,6 +6,7 @@ What does not belong here: what the rows mean.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -13,6 +14,9 @@ from psycopg.rows import TupleRow
 from cryptoflow.runtime.external import DATABASE_SETTING, open_connection
 from cryptoflow.runtime.home import Endpoints
 from cryptoflow.warehouse.statements import statement
+
+DAGSTER_SETTING: Final = "CRYPTOFLOW_DAGSTER_DATABASE_URL"
+"""Names the database of Dagster's own record."""
 
 
 def found_rows(endpoints: Endpoints, name: str, parameters: Mapping[str, object] | None = None) -> list[TupleRow]:

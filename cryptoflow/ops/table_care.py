@@ -19,6 +19,7 @@ from psycopg import sql
 from cryptoflow.contracts.contract import SCHEMAS
 from cryptoflow.runtime.external import open_connection
 from cryptoflow.warehouse.pool import broken_off, transaction
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 
 # Fewer dead rows than this are noise, whatever their share.
@@ -133,8 +134,8 @@ def read_figures(database_url: str) -> tuple[list[TableFigures], list[IndexFigur
         tables = connection.execute(statement("ops/select_table_figures"), schemas).fetchall()
         indexes = connection.execute(statement("ops/select_index_figures"), schemas).fetchall()
     return (
-        [TableFigures(**dict(zip(TableFigures.__dataclass_fields__, row, strict=True))) for row in tables],
-        [IndexFigures(**dict(zip(IndexFigures.__dataclass_fields__, row, strict=True))) for row in indexes],
+        [record_of(TableFigures, row) for row in tables],
+        [record_of(IndexFigures, row) for row in indexes],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cryptoflow.quality.outcome import Outcome
 from cryptoflow.quality.window import Window
 from cryptoflow.warehouse.pool import transaction
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.storable import storable_json
 
@@ -76,7 +77,7 @@ def newest_results(database_url: str, *, dataset: str | None = None, failed: boo
 
 def result_of(row: Sequence[Any]) -> Result:
     """A row of the statement ops/select_quality_results."""
-    return Result(**dict(zip(Result.__dataclass_fields__, row, strict=True)))
+    return record_of(Result, row)
 
 
 def exact(row: Mapping[str, Any]) -> dict[str, object]:

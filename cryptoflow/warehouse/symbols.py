@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.storable import storable_json
 
@@ -148,4 +149,4 @@ def refresh_symbol_summary(connection: Connection) -> None:
 
 
 def _known(row: Sequence[Any]) -> KnownSymbol:
-    return KnownSymbol(**dict(zip(KnownSymbol.__dataclass_fields__, row, strict=True)))
+    return record_of(KnownSymbol, row)

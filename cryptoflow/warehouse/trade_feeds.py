@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.records import record_of
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.storable import storable_json
 
@@ -84,7 +85,7 @@ def summarise_feeds(connection: Connection) -> FeedSummary:
     """How the live feeds stand as a whole."""
     row = connection.execute(statement("candles/select_feed_summary")).fetchone()
     assert row is not None
-    return FeedSummary(**dict(zip(FeedSummary.__dataclass_fields__, row, strict=True)))
+    return record_of(FeedSummary, row)
 
 
 def open_outages(connection: Connection, begun: Sequence[OutageBegun]) -> None:

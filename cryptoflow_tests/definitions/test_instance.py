@@ -10,6 +10,7 @@ import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
+from cryptoflow.ops import clockwork
 from cryptoflow.resources import resource_path
 
 Config = dict[str, Any]
@@ -116,3 +117,10 @@ def test_dagster_itself_accepts_the_file(tmp_path: Any, monkeypatch: pytest.Monk
     assert ref.run_launcher_data is not None
     assert ref.run_launcher_data.class_name == "CeleryRunLauncher"
     assert ref.settings["concurrency"] == INSTANCE["concurrency"]
+
+
+def test_the_doctor_calls_no_run_stuck_that_dagster_still_allows() -> None:
+    monitoring = INSTANCE["run_monitoring"]
+    assert clockwork.MOST_RUNTIME.total_seconds() == monitoring["max_runtime_seconds"]
+    assert clockwork.STARTING_LONG.total_seconds() > monitoring["start_timeout_seconds"]
+    assert clockwork.CANCELING_LONG.total_seconds() > monitoring["cancel_timeout_seconds"]

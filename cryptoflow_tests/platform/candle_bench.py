@@ -6,13 +6,12 @@ The world's clock begins before a halt of both exchanges, on a day whose archive
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 import psycopg
 
 from cryptoflow.collect.symbols import collect_symbols
-from cryptoflow.settings import Settings, load_settings
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.faults import FaultBoard
 from cryptoflow.simulator.limits import LimitBook
@@ -21,9 +20,9 @@ from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.market.pairs import SimPair
 from cryptoflow.simulator.market.trades import Tape
 from cryptoflow.simulator.market.universe import instant
-from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
 from cryptoflow_tests.exchange_truth import TRIED, true_minutes, true_trades, venue_of
+from cryptoflow_tests.platform.world_bench import WorldBench
 from cryptoflow_tests.waiting import wait_for
 
 START = instant("2025-02-11T05:58:30")
@@ -42,30 +41,15 @@ def new_world(market: Market, *, at: float = START) -> World:
     return world
 
 
-class CandleBench:
+class CandleBench(WorldBench):
     """A simulated world, a warehouse, and what must be found in it."""
 
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
-
-    @property
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.world.clock.now(), UTC)
-
-    def settings(self, **changes: Any) -> Settings:
-        given: dict[str, Any] = {
-            "simulator_url": self.server.url,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "candle_top": 0,
-            "candle_symbols": ",".join(FOLLOWED),
-            "coinbase_calls_per_second": 1_000,
-            "binance_weight_per_minute": 1_000_000,
-        }
-        return load_settings(**given | changes)
+    given: ClassVar[dict[str, Any]] = {
+        "candle_top": 0,
+        "candle_symbols": ",".join(FOLLOWED),
+        "coinbase_calls_per_second": 1_000,
+        "binance_weight_per_minute": 1_000_000,
+    }
 
     def sync_symbols(self, **changes: Any) -> None:
         collect_symbols(self.settings(**changes), database_url=self.database_url, redis_url=self.valkey_url)

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.history import HistoryReport, collect_history
 from cryptoflow.collect.planning import sweep
 from cryptoflow.collect.snapshots import collect_snapshots
-from cryptoflow.settings import load_settings
-from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow_tests.closes_model import rows
+from cryptoflow_tests.platform.world_bench import MARKET_RATES, WorldBench
 
 ASSETS = 12
 
 
-class Bench:
+class Bench(WorldBench):
     """A simulated world whose time a test moves, a warehouse, ticks, and runs of history."""
 
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
-
-    @property
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.world.clock.now(), UTC)
-
-    @property
-    def minute(self) -> datetime:
-        return bucket_start(self.now, Grain.MINUTE)
+    given = MARKET_RATES | {"universe_size": ASSETS}
 
     def advance(self, minutes: float) -> None:
         self.world.clock.set(now=self.world.clock.now() + 60 * minutes)
-
-    def settings(self, **changes: Any) -> Any:
-        given: dict[str, Any] = {
-            "simulator_url": self.server.url,
-            "universe_size": ASSETS,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "coingecko_calls_per_minute": 10_000,
-            "coinmarketcap_calls_per_minute": 10_000,
-        }
-        return load_settings(**given | changes)
 
     def tick(self) -> None:
         """CoinGecko alone, so that what it misses nobody else has."""

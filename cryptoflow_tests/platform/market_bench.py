@@ -11,7 +11,6 @@ from typing import Any
 
 import redis
 
-from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.planning import SlotPlan, plan_slot
 from cryptoflow.collect.snapshots import SnapshotReport, collect_snapshots
 from cryptoflow.ops.doctor import look_at_providers
@@ -19,7 +18,6 @@ from cryptoflow.ops.finding import Finding
 from cryptoflow.ops.market_health import look_at_market, look_at_quota
 from cryptoflow.ops.quarantine import look_at_quarantine
 from cryptoflow.runtime.home import Endpoints
-from cryptoflow.settings import Settings, load_settings
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.faults import FaultBoard
 from cryptoflow.simulator.limits import LimitBook
@@ -27,39 +25,20 @@ from cryptoflow.simulator.market.model import Market
 from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.simulator.world import World
 from cryptoflow_tests.closes_model import FACTS, rows
+from cryptoflow_tests.platform.world_bench import WorldBench
 
 PATIENCE_SECONDS = 20.0
 
 
-class Bench:
+class Bench(WorldBench):
     """A simulated world, a warehouse, and one way to run a tick from the one into the other."""
-
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
 
     @property
     def whole(self) -> int:
         return len(self.world.market.assets(self.world.clock.now()))
 
-    @property
-    def minute(self) -> datetime:
-        return bucket_start(datetime.fromtimestamp(self.world.clock.now(), UTC), Grain.MINUTE)
-
     def advance(self, seconds: float) -> None:
         self.world.clock.set(now=self.world.clock.now() + seconds)
-
-    def settings(self, **changes: Any) -> Settings:
-        given: dict[str, Any] = {
-            "simulator_url": self.server.url,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "coingecko_calls_per_minute": 10_000,
-            "coinmarketcap_calls_per_minute": 10_000,
-        }
-        return load_settings(**given | changes)
 
     def tick(
         self,

@@ -15,7 +15,6 @@ import pytest
 
 from cryptoflow.collect.catalog import CatalogReport, ProviderReport, collect_catalog
 from cryptoflow.errors import TransientError
-from cryptoflow.settings import Settings, load_settings
 from cryptoflow.simulator.clock import SimClock
 from cryptoflow.simulator.faults import FaultBoard
 from cryptoflow.simulator.limits import LimitBook
@@ -26,6 +25,7 @@ from cryptoflow.simulator.world import World
 from cryptoflow.sources.errors import ProviderUnavailable
 from cryptoflow.warehouse.catalog_proof import missing_keys, orphaned_assets
 from cryptoflow.warehouse.locks import DatasetBusy
+from cryptoflow_tests.platform.world_bench import WorldBench
 
 BEFORE_THE_RENAME = instant("2026-02-10T00:00:00")
 AFTER_THE_RENAME = instant("2026-02-14T00:00:00")
@@ -35,24 +35,8 @@ PATIENCE_SECONDS = 20.0
 PAGE = 250
 
 
-class Bench:
+class Bench(WorldBench):
     """A simulated world, a warehouse, and one way to collect from the one into the other."""
-
-    def __init__(self, server: SimulatorServer, database_url: str, valkey_url: str) -> None:
-        self.server = server
-        self.world = server.world
-        self.database_url = database_url
-        self.valkey_url = valkey_url
-
-    def settings(self, **changes: Any) -> Settings:
-        given = {
-            "simulator_url": self.server.url,
-            "http_attempts": 2,
-            "http_read_timeout_seconds": 5,
-            "coingecko_calls_per_minute": 10_000,
-            "coinmarketcap_calls_per_minute": 10_000,
-        }
-        return load_settings(**given | changes)
 
     def collect(self, *, run_id: str | None = None, **changes: Any) -> CatalogReport:
         return collect_catalog(

@@ -117,7 +117,7 @@ def test_a_daemon_that_is_silent(empty_database_url: str, record: dg.DagsterInst
 def test_runs_that_hang_and_runs_that_wait(empty_database_url: str, record: dg.DagsterInstance) -> None:
     for status, tags in (
         (dg.DagsterRunStatus.STARTED, {"dagster/max_runtime": "60"}),
-        (dg.DagsterRunStatus.STARTED, {}),
+        (dg.DagsterRunStatus.STARTED, {"dagster/max_runtime": "as long as it takes"}),
         (dg.DagsterRunStatus.QUEUED, {}),
         (dg.DagsterRunStatus.SUCCESS, {}),
     ):

@@ -6,7 +6,7 @@ journal knows. What does not belong here: larger candles (rebuilt), minutes with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -76,15 +76,13 @@ class Tally:
         return f"{self.lies} rows say what an exchange said under a fault" if self.lies else ""
 
 
+Look = Callable[[psycopg.Connection[Any], Pair, Market, Tally], Iterable[str]]
+
+
 def trades_are_true(database_url: str, market: Market, journal: Journal) -> Verdict:
     """Every stored trade happened, as it is stored."""
     tally = Tally(journal)
-    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
-        breaks = [
-            sentence
-            for pair in _pairs(connection, "candles.price_ticks")
-            for sentence in _false_trades(connection, pair, market, tally)
-        ]
+    breaks = _of_every_pair(_false_trades, database_url, market, tally, table="candles.price_ticks")
     return verdict("every trade happened", breaks, looked_at=tally.looked_at, unit="trades", told=tally.told)
 
 
@@ -101,10 +99,7 @@ def _false_trades(connection: psycopg.Connection[Any], pair: Pair, market: Marke
 def no_trade_is_missing(database_url: str, market: Market, journal: Journal) -> Verdict:
     """Of each feed's unbroken run every number is there; what an exchange garbled is not asked for again."""
     tally = Tally(journal)
-    breaks: list[str] = []
-    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
-        for pair in _pairs(connection, "candles.price_ticks"):
-            breaks += _missing_trades(connection, pair, market, tally)
+    breaks = _of_every_pair(_missing_trades, database_url, market, tally, table="candles.price_ticks")
     return verdict("no trade is missing", breaks, looked_at=tally.looked_at, unit="numbers", told=tally.told)
 
 
@@ -130,12 +125,7 @@ def _missing_trades(connection: psycopg.Connection[Any], pair: Pair, market: Mar
 def minutes_are_true(database_url: str, market: Market, journal: Journal) -> Verdict:
     """Every stored minute that is over is the exchange's own; figures that it does not tell are not compared."""
     tally = Tally(journal)
-    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
-        breaks = [
-            sentence
-            for pair in _pairs(connection, "candles.minute_candles")
-            for sentence in _false_minutes(connection, pair, market, tally)
-        ]
+    breaks = _of_every_pair(_false_minutes, database_url, market, tally, table="candles.minute_candles")
     return verdict("every minute candle is true", breaks, looked_at=tally.looked_at, unit="minutes", told=tally.told)
 
 
@@ -162,6 +152,12 @@ def _around(market: Market, pair: Pair, instants: Sequence[datetime]) -> dict[in
     middle = sorted(instants)[len(instants) // 2]
     near = [one for one in instants if abs(one - middle) < timedelta(days=2)]
     return true_trades(market, pair.exchange, pair.symbol, min(near), max(near) + timedelta(seconds=1))
+
+
+def _of_every_pair(look: Look, database_url: str, market: Market, tally: Tally, *, table: str) -> list[str]:
+    """What breaks the rule, of each pair that has rows in the table."""
+    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
+        return [said for pair in _pairs(connection, table) for said in look(connection, pair, market, tally)]
 
 
 def _pairs(connection: psycopg.Connection[Any], table: str) -> list[Pair]:

@@ -8,7 +8,8 @@ SELECT
     to_timestamp(runs.start_time) AS started_at,
     runs.update_timestamp AT TIME ZONE 'UTC' AS changed_at,
     (
-        SELECT max(run_tags.value)::double precision
+        -- Anybody may write a tag; one that is no number says nothing.
+        SELECT max(substring(run_tags.value FROM '^[0-9]+[.]?[0-9]*$')::double precision)
         FROM run_tags
         WHERE
             run_tags.run_id = runs.run_id
