@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     bind_host: str = Field(default="127.0.0.1", description="Address that the web pages and the simulator listen on.")
     dagster_port: int = Field(default=3000, ge=1, le=65535, description="Port of the Dagster UI; a busy one moves on.")
     simulator_port: int = Field(default=8900, ge=1, le=65535, description="Port of the simulator; a busy one moves on.")
-    workers: int = Field(default=1, ge=1, le=64, description="Warm workers that the supervisor keeps running.")
+    workers: int = Field(default=1, ge=1, le=64, description="Warm workers, beside the one for market ticks.")
     database_pool_size: int = Field(default=4, ge=1, le=64, description="Connections that each process may keep.")
 
     universe_size: int = Field(

@@ -19,7 +19,7 @@ import psycopg
 import redis
 
 from cryptoflow.errors import PermanentError
-from cryptoflow.runtime.parts import QUEUE
+from cryptoflow.runtime import queues
 from cryptoflow_tests.running_platform import RunningPlatform
 from soak.world import World
 
@@ -101,7 +101,7 @@ class Soaked:
     def queued_runs(self) -> int:
         """How many runs wait in the broker for a worker."""
         with redis.Redis.from_url(self.platform.endpoints["redis_url"], socket_timeout=5) as client:
-            return int(client.llen(QUEUE))
+            return sum(int(client.llen(queue)) for queue in (queues.RUNS, queues.TICKS))
 
     def parts(self) -> dict[str, int]:
         """The process of each part."""

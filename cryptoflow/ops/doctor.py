@@ -193,11 +193,12 @@ def look_at_workers(settings: Settings, endpoints: Endpoints | None) -> list[Fin
         alive = living_workers(endpoints.redis_url)
     except redis.RedisError:
         return []
-    if len(alive) < settings.workers:
+    expected = settings.workers + 1  # one is there for market ticks alone
+    if len(alive) < expected:
         return [
             broken(
                 "workers",
-                f"{len(alive)} of {settings.workers} workers beat; runs wait in the queue",
+                f"{len(alive)} of {expected} workers beat; runs wait in the queue",
                 cure="The supervisor restarts them; if it does not, read the worker's log.",
             )
         ]

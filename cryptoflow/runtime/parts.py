@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from cryptoflow.resources import resource_path
-from cryptoflow.runtime import health, ports
+from cryptoflow.runtime import health, ports, queues
 from cryptoflow.runtime.bootstrap import WAREHOUSE_DATABASE, bootstrap, dagster_url_beside
 from cryptoflow.runtime.child import inherited_environment, script
 from cryptoflow.runtime.external import check_database, check_redis
@@ -30,9 +30,9 @@ from cryptoflow.runtime.valkey import EmbeddedValkey
 from cryptoflow.settings import ENV_PREFIX, Settings
 
 CODE_PORT: Final = 14266
-QUEUE: Final = "dagster"
 SCHEMA_STEP: Final = "schema"
 COLLECTOR: Final = "cryptoflow.runtime.collector"
+TICK_WORKER: Final = "worker-ticks"
 WORKER_APP: Final = "cryptoflow.defs.platform.worker_app"
 TASKS_PER_WORKER_PROCESS: Final = 500  # its memory creeps by some 20 MB over a hundred runs; a fresh process is cheap
 
@@ -125,8 +125,9 @@ def platform_members(plan: Plan) -> list[Member]:
         _code_server(plan, environment, depends_on=before_code),
         _webserver(plan, environment, depends_on=before_dagster),
         _daemon(plan, environment, depends_on=before_dagster),
+        _worker(plan, environment, TICK_WORKER, takes=queues.TICKS, depends_on=before_dagster),
         *(
-            _worker(plan, environment, number, depends_on=before_dagster)
+            _worker(plan, environment, f"worker-{number}", takes=queues.OF_WORKERS, depends_on=before_dagster)
             for number in range(1, plan.settings.workers + 1)
         ),
         *_collector(plan, environment, depends_on=before_code),
@@ -184,9 +185,9 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     return told
 
 
-def worker_heartbeat(plan: Plan, number: int) -> Heartbeat:
-    """The heartbeat of worker N of this host, under the name that Celery gives it."""
-    return Heartbeat(redis_url=plan.redis_url, worker=f"worker-{number}@{socket.gethostname()}")
+def worker_heartbeat(plan: Plan, name: str) -> Heartbeat:
+    """The heartbeat of a worker of this host, under the name that Celery gives it."""
+    return Heartbeat(redis_url=plan.redis_url, worker=f"{name}@{socket.gethostname()}")
 
 
 def _servers(plan: Plan) -> list[Part]:
@@ -311,13 +312,13 @@ def _daemon(plan: Plan, environment: dict[str, str], *, depends_on: tuple[str, .
     )
 
 
-def _worker(plan: Plan, environment: dict[str, str], number: int, *, depends_on: tuple[str, ...]) -> Part:
-    argv: tuple[str, ...] = (script("celery"), "-A", WORKER_APP, "worker", "--concurrency", "1", "--queues", QUEUE)
-    argv += ("--max-tasks-per-child", str(TASKS_PER_WORKER_PROCESS), "--hostname", f"worker-{number}@%h")
+def _worker(plan: Plan, environment: dict[str, str], name: str, *, takes: str, depends_on: tuple[str, ...]) -> Part:
+    argv: tuple[str, ...] = (script("celery"), "-A", WORKER_APP, "worker", "--concurrency", "1", "--queues", takes)
+    argv += ("--max-tasks-per-child", str(TASKS_PER_WORKER_PROCESS), "--hostname", f"{name}@%h")
     argv += ("--without-gossip", "--without-mingle", "--loglevel", plan.settings.log_level)
-    heartbeat = worker_heartbeat(plan, number)
+    heartbeat = worker_heartbeat(plan, name)
     return Part(
-        name=f"worker-{number}",
+        name=name,
         argv=argv,
         environment=environment,
         folder=plan.home.dagster,

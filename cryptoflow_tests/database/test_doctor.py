@@ -52,11 +52,12 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str) -> str:
-    """Both servers, set as external ones, with a worker that beats and a collection that went well."""
+    """Both servers, set as external ones, with workers that beat and a collection that went well."""
     monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", database_url)
     monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", database_url)
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
-    Heartbeat(redis_url=valkey_url, worker="worker-1@here").beat()
+    for worker in ("worker-ticks@here", "worker-1@here"):
+        Heartbeat(redis_url=valkey_url, worker=worker).beat()
     collect(database_url, Outcome(status="completed", processed=5))
     make_partitions_ahead(database_url, now=datetime.now(UTC))
     return database_url
@@ -197,7 +198,7 @@ def test_workers_that_do_not_beat(servers: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CRYPTOFLOW_WORKERS", "2")
     _, found = doctor()
     assert states(found)["workers"] == ["broken"]
-    assert found["workers"][0]["what"] == "1 of 2 workers beat; runs wait in the queue"
+    assert found["workers"][0]["what"] == "2 of 3 workers beat; runs wait in the queue"
 
 
 def test_a_cache_that_may_lose_what_must_stay(servers: str, valkey_url: str) -> None:

@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from cryptoflow import __version__
+from cryptoflow.runtime import queues
 from cryptoflow.runtime.machine import Machine
-from cryptoflow.runtime.parts import CODE_PORT, QUEUE, TASKS_PER_WORKER_PROCESS, WORKER_APP
+from cryptoflow.runtime.parts import CODE_PORT, TASKS_PER_WORKER_PROCESS, TICK_WORKER, WORKER_APP
 from cryptoflow.runtime.postgres_settings import settings_for
 from cryptoflow.settings import ENV_PREFIX, INTERNAL_PREFIXES, Settings
 from cryptoflow_tests.definitions import compose_file as compose
@@ -198,11 +199,14 @@ def test_every_reference_of_dagsters_files_is_answered(file: str) -> None:
 
 
 def test_containers_and_supervisor_start_the_same_processes() -> None:
-    code, worker = SERVICES["code"], SERVICES["worker"]
+    code, worker, of_ticks = SERVICES["code"], SERVICES["worker"], SERVICES["tick-worker"]
     assert _option(code["command"], "--port") == str(CODE_PORT) == code["environment"]["CRYPTOFLOW_CODE_PORT"]
-    assert _option(worker["command"], "-A") == WORKER_APP
-    assert _option(worker["command"], "--queues") == QUEUE
-    assert _option(worker["command"], "--max-tasks-per-child") == str(TASKS_PER_WORKER_PROCESS)
+    assert _option(worker["command"], "--queues") == queues.OF_WORKERS
+    assert _option(of_ticks["command"], "--queues") == queues.TICKS
+    assert _option(of_ticks["command"], "--hostname") == f"{TICK_WORKER}@%h"
+    for one in (worker, of_ticks):
+        assert _option(one["command"], "-A") == WORKER_APP
+        assert _option(one["command"], "--max-tasks-per-child") == str(TASKS_PER_WORKER_PROCESS)
 
 
 def test_the_database_is_set_as_the_embedded_one() -> None:

@@ -14,7 +14,7 @@ from cryptoflow.runtime.urls import parse_database_url, with_database
 from cryptoflow_tests.definitions.compose_file import settings_of_server
 from cryptoflow_tests.platform.compose_host import PASSWORDS, ComposeHost
 
-AFTER_CODE = ("webserver", "daemon", "worker", "collector")
+AFTER_CODE = ("webserver", "daemon", "worker", "tick-worker", "collector")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ EMBEDDED = [
     for part, setting in (("postgres", "CRYPTOFLOW_DATABASE_URL"), ("valkey", "CRYPTOFLOW_REDIS_URL"))
     if not GIVEN[setting]
 ]
-CHILDREN = [*EMBEDDED, "simulator", "code-server", "webserver", "daemon", "worker-1", "collector"]
+CHILDREN = [*EMBEDDED, "simulator", "code-server", "webserver", "daemon", "worker-ticks", "worker-1", "collector"]
 HEALED_WITHIN_SECONDS = 30.0
 FIRST_ROWS_WITHIN_SECONDS = 120.0
 # Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.

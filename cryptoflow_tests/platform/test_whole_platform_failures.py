@@ -1,4 +1,5 @@
-"""Failures in the right way: a permanent error is not tried again, and runs that hang are ended and free their slot.
+"""Failures in the right way: a permanent error is not tried again, runs that hang are ended and free their slot, and a
+market tick waits for none of them.
 
 After the tests of the whole platform, which ask what it did by itself before anybody made a provider fail.
 """
@@ -31,9 +32,9 @@ SLOTS = """query($pool: String!) { instance { concurrencyLimit(concurrencyKey: $
   slotCount claimedSlots { runId stepKey } } } }"""
 
 
-def launch(platform: RunningPlatform, **tags: str) -> str:
+def launch(platform: RunningPlatform, job: str = JOB, **tags: str) -> str:
     given = [{"key": f"dagster/{name}", "value": value} for name, value in tags.items()]
-    answer = platform.graphql(LAUNCH, job=JOB, tags=given)["launchRun"]
+    answer = platform.graphql(LAUNCH, job=job, tags=given)["launchRun"]
     assert answer["__typename"] == "LaunchRunSuccess", answer
     run_id: str = answer["run"]["runId"]
     return run_id
@@ -109,3 +110,18 @@ def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: Ru
     healthy.run("simulate", "clear")
     after = launch(healthy)
     wait_for(lambda: Run(healthy, after).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the next run is well")
+
+
+def test_a_market_tick_does_not_wait_for_a_run_that_takes_long(healthy: RunningPlatform) -> None:
+    # An exchange that hangs is given up after four attempts of twenty seconds.
+    healthy.run("simulate", "fault", "hang", "--provider", "binance")
+    run_id = launch(healthy, "symbols_job", max_retries="0")
+    wait_for(
+        lambda: Run(healthy, run_id).status == "STARTED",
+        seconds=BEGINS_WITHIN_SECONDS,
+        what="the long run is under way",
+    )
+    ((since,),) = healthy.rows("SELECT now()")
+    ticked = "SELECT slot FROM ops.slots WHERE dataset = 'raw.market_snapshots' AND state = 'observed' AND slot > %s"
+    wait_for(lambda: healthy.rows(ticked, since), seconds=75, what="the tick of a minute that began since then")
+    assert Run(healthy, run_id).status == "STARTED"

@@ -48,8 +48,14 @@ def parts(members: list[Member]) -> dict[str, Part]:
 
 def test_external_servers_leave_only_dagster_and_its_workers() -> None:
     assert names(platform_members(plan(workers=2))) == [
-        "schema", "code-server", "webserver", "daemon", "worker-1", "worker-2", "collector",
+        "schema", "code-server", "webserver", "daemon", "worker-ticks", "worker-1", "worker-2", "collector",
     ]  # fmt: skip
+
+
+def test_one_worker_takes_market_ticks_alone_and_the_others_take_everything() -> None:
+    workers = {name: part for name, part in parts(platform_members(plan(workers=2))).items() if "worker" in name}
+    taken = {name: part.argv[part.argv.index("--queues") + 1] for name, part in workers.items()}
+    assert taken == {"worker-ticks": "ticks", "worker-1": "ticks,dagster", "worker-2": "ticks,dagster"}
 
 
 def test_the_simulator_runs_only_when_asked_for() -> None:
@@ -60,7 +66,7 @@ def test_the_simulator_runs_only_when_asked_for() -> None:
 
 def test_the_schema_is_settled_before_any_dagster_process_starts() -> None:
     order = names(start_order(platform_members(plan(simulator_port=8900))))
-    dagster = [order.index(name) for name in ("code-server", "webserver", "daemon", "worker-1")]
+    dagster = [order.index(name) for name in ("code-server", "webserver", "daemon", "worker-ticks", "worker-1")]
     assert order.index("schema") < min(dagster)
 
 

@@ -8,6 +8,7 @@ from cryptoflow.defs.first_time import Standing, decide, is_running, standing_of
 from cryptoflow.defs.market.assets import CATALOG, CLOSE_QUALITY, MINUTE_CLOSE, SLOT_TAG, SNAPSHOTS, VELOCITY
 from cryptoflow.defs.market.rollups import COARSE, close_schedule
 from cryptoflow.defs.quality.checks import without_expectations
+from cryptoflow.runtime.queues import IN_TICKS
 
 catalog_job = dg.define_asset_job(
     "asset_catalog_job",
@@ -45,7 +46,7 @@ tick_job = dg.define_asset_job(
     "market_tick_job",
     selection=without_expectations(SNAPSHOTS, MINUTE_CLOSE, CLOSE_QUALITY, VELOCITY),
     description="One tick: ask, store, close the minutes, move the open buckets on.",
-    tags={"dagster/max_runtime": "300"},
+    tags={"dagster/max_runtime": "300", **IN_TICKS},
 )
 
 
