@@ -14,7 +14,7 @@ from cryptoflow.runtime.urls import parse_database_url, with_database
 from cryptoflow_tests.definitions.compose_file import settings_of_server
 from cryptoflow_tests.platform.compose_host import PASSWORDS, ComposeHost
 
-AFTER_CODE = ("webserver", "daemon", "worker", "tick-worker", "collector")
+AT_ONCE = ("simulator", "webserver", "daemon", "worker", "tick-worker", "collector")
 
 
 @pytest.fixture(scope="module")
@@ -136,22 +136,11 @@ def test_migrate_may_run_at_every_start(host: ComposeHost, schema: str) -> None:
     assert (again.returncode, again.stdout) == (0, schema)
 
 
-@pytest.mark.parametrize("name", AFTER_CODE)
-def test_service_gets_well_by_its_own_probe_and_stops_when_asked(host: ComposeHost, code: None, name: str) -> None:
-    assert not host.is_well(name), f"the probe of {name} passes while nothing runs"
-    with host.started(name):
-        pass
+def test_the_whole_gets_well_collects_the_catalog_and_stops(host: ComposeHost, database: str, code: None) -> None:
+    """`docker compose --profile demo up`: the daemon asks, the broker carries, the worker executes, rows are there.
 
-
-def test_simulator_gets_well_by_its_own_probe_and_stops_when_asked(host: ComposeHost) -> None:
-    assert not host.is_well("simulator")
-    with host.started("simulator"):
-        pass
-    assert not host.is_well("simulator")
-
-
-def test_the_file_as_a_whole_collects_the_catalog(host: ComposeHost, database: str, code: None) -> None:
-    """`docker compose --profile demo up`: the daemon asks, the broker carries, the worker executes, rows are there."""
+    Each service gets well by its own probe, which nothing passed before it ran, and goes when it is asked to stop.
+    """
 
     def assets() -> int:
         with psycopg.connect(database) as connection:
@@ -159,12 +148,13 @@ def test_the_file_as_a_whole_collects_the_catalog(host: ComposeHost, database: s
         return int(row[0]) if row else 0
 
     with contextlib.ExitStack() as running:
-        for name in ("simulator", *AFTER_CODE):
+        for name in AT_ONCE:
+            assert not host.is_well(name), f"the probe of {name} passes while it does not run"
             running.enter_context(host.started(name))
         collected = wait_until(lambda: assets() > 0, timeout_seconds=120)
         assert collected, host.last_words("worker") + host.last_words("daemon")
 
 
 def test_no_service_is_left_out(host: ComposeHost) -> None:
-    tried = {"database", "cache", "migrate", "code", "simulator", *AFTER_CODE}
+    tried = {"database", "cache", "migrate", "code", *AT_ONCE}
     assert tried == set(host.services)
