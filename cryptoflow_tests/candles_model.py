@@ -15,6 +15,7 @@ import psycopg
 from cryptoflow.warehouse.candles import Candle, CandleSource, Origin, StoredCandles, store_candles
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import ensure_symbol
+from cryptoflow_tests.held_rows import Row, held_rows
 
 MINUTE = timedelta(minutes=1)
 MONDAY = datetime(2000, 1, 3, tzinfo=UTC)
@@ -100,15 +101,9 @@ def empty(database_url: str) -> None:
         connection.execute(f"TRUNCATE {', '.join(EVERYTHING)}".encode())
 
 
-def held(database_url: str) -> dict[str, list[Values]]:
+def held(database_url: str) -> dict[str, list[Row]]:
     """The rows of the fact tables, without the instants at which they were written."""
-    return {
-        name: [
-            (text,)
-            for (text,) in rows(database_url, f"SELECT (to_jsonb(x) - 'recorded_at')::text FROM {name} x ORDER BY 1")
-        ]
-        for name in FACTS
-    }
+    return held_rows(database_url, FACTS, without=["recorded_at"])
 
 
 def stored_coarse(database_url: str) -> dict[tuple[str, datetime, int], Values]:

@@ -22,6 +22,7 @@ from cryptoflow.warehouse.chart_points import ChartPoint, store_chart_points
 from cryptoflow.warehouse.minutes import Written
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
+from cryptoflow_tests.held_rows import Row, held_rows
 
 POINTS = "raw.market_chart_points"
 FACTS = ("raw.market_snapshots", *(f"market.{table.name}" for table in CLOSES.values()))
@@ -31,6 +32,7 @@ KEPT = (
     *(f"{name}_revisions" for name in FOLLOWING),
 )
 WORK = ("ops.dirty_buckets", "ops.last_samples", "ops.quarantine", "ops.slots", "ops.slot_exceptions")
+WHEN_WRITTEN = ("recorded_at", "superseded_at", "marked_at", "closed_at", "last_seen_at", "quarantine_id")
 PRIORITY = ("coingecko", "coinmarketcap")
 COARSE = (Grain.HOUR, Grain.DAY, Grain.WEEK, Grain.MONTH)
 Key = tuple[datetime, int]
@@ -82,16 +84,10 @@ def rows(database_url: str, query: str, *values: object) -> list[tuple[Any, ...]
         return connection.execute(query, values).fetchall()
 
 
-def held(database_url: str, *names: str) -> dict[str, list[str]]:
-    """The rows of tables, exact and in a fixed order, without the instants at which they were written."""
-    told = (
-        "(to_jsonb(x) - 'recorded_at' - 'superseded_at' - 'marked_at' - 'closed_at' - 'last_seen_at' - 'quarantine_id')"
-    )
-    with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
-        return {
-            name: [text for (text,) in connection.execute(f"SELECT {told}::text FROM {name} AS x ORDER BY 1")]
-            for name in names or (POINTS, *FACTS, *FOLLOWING, *KEPT, *WORK)
-        }
+def held(database_url: str, *names: str) -> dict[str, list[Row]]:
+    """The rows of tables, of all when none is named, without the instants at which they were written."""
+    tables = names or (POINTS, *FACTS, *FOLLOWING, *KEPT, *WORK)
+    return held_rows(database_url, tables, without=WHEN_WRITTEN)
 
 
 def empty(database_url: str) -> None:
