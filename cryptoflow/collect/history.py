@@ -58,7 +58,7 @@ from cryptoflow.warehouse.world import settle_world
 
 PROVIDER: Final = COINGECKO
 """The only provider that has charts."""
-# A chart waits neither for long nor often: the run comes again, and the worker is wanted by the next tick.
+# A chart waits neither for long nor often: the run comes again, and others want the worker.
 _PATIENCE_SECONDS: Final = 20.0
 _MOST_ATTEMPTS_AT_ONCE: Final = 2
 

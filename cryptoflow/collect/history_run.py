@@ -39,6 +39,8 @@ from cryptoflow.warehouse.quarantine import quarantine
 BATCH_CHARTS: Final = 10
 # Points of one transaction: the writers of closes take turns, and a tick must not wait for a whole batch of charts.
 _SLICE_POINTS: Final = 3_000
+# What is reckoned with until a batch was written: more than it takes on a machine that does nothing else.
+_SECONDS_A_POINT: Final = 0.001
 TIME_IS_OVER: Final = "its time was over"
 # So many failures in a row are the provider's, not those of single charts.
 _MOST_FAILURES_IN_A_ROW: Final = 3
@@ -75,6 +77,8 @@ class HistoryRun:
     failures: list[AskedFor] = field(default_factory=list)
     """Failures that may be the provider's as a whole; they count only beside something that was answered."""
     failures_in_a_row: int = 0
+    seconds_a_point: float = _SECONDS_A_POINT
+    """What writing took of the last batch."""
 
     @property
     def was_answered(self) -> bool:
@@ -84,6 +88,10 @@ class HistoryRun:
     def is_paid_for(self) -> bool:
         """Whether one more call is within the budget."""
         return self.budget.calls is None or self.tally.calls < self.budget.calls
+
+    def writing_seconds(self) -> float:
+        """How long it will take to write what was asked."""
+        return self.seconds_a_point * sum(len(answer.points) for _, answer in self.batch if answer)
 
     def stop(self, why: str, *, goes_on_at: datetime, error: ProviderError | None = None) -> None:
         """Ask no more."""
@@ -125,6 +133,7 @@ class HistoryRun:
 
         What was asked is recorded when all of it is stored, never before.
         """
+        began = time.monotonic()
         answers = [answer for _, answer in self.batch if answer]
         points = sorted((point for answer in answers for point in answer.points), key=lambda point: point.observed_at)
         refused = [row for answer in answers for row in answer.refused]
@@ -146,6 +155,8 @@ class HistoryRun:
             )
         self.quarantined += len(refused)
         self.points_by_hour.update(bucket_start(point.observed_at, Grain.HOUR) for point in points)
+        if points:
+            self.seconds_a_point = (time.monotonic() - began) / len(points)
         self.batch.clear()
         self.failures.clear()
 
@@ -157,7 +168,10 @@ class HistoryRun:
 
 
 async def ask_requests(client: ProviderClient, run: HistoryRun, *, seconds: float | None) -> None:
-    """Ask for the charts of the plan, at least one, until the time is over or there is another reason to stop."""
+    """Ask for the charts of the plan, at least one, until there is a reason to stop; write what came.
+
+    The time that is given is for writing as well: asking stops when the rest of it is needed for that.
+    """
     gecko = CoinGecko(client)
     deadline = None if seconds is None else time.monotonic() + seconds
     pause, next_at = pause_seconds(run.budget), time.monotonic()
@@ -165,7 +179,7 @@ async def ask_requests(client: ProviderClient, run: HistoryRun, *, seconds: floa
         if not run.is_paid_for():
             run.stop("the reserve of the quota is used", goes_on_at=run.budget.until or run.now)
             break
-        if number and deadline is not None and max(next_at, time.monotonic()) >= deadline:
+        if number and deadline is not None and max(next_at, time.monotonic()) + run.writing_seconds() >= deadline:
             run.stop(TIME_IS_OVER, goes_on_at=run.now)
             break
         await asyncio.sleep(max(0.0, next_at - time.monotonic()))

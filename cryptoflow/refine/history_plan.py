@@ -32,8 +32,6 @@ RETRY_AFTER: Final = timedelta(minutes=15)
 HISTORY_SHARE: Final = Decimal("0.80")
 """History's part of the quota's reserve; the rest is for the catalogue, retries, calls by hand."""
 _TICK_SECONDS: Final = 60
-_END_SECOND: Final = 45
-_LEAST_SECONDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +147,6 @@ def budget_of(plan: ProviderPlan) -> HistoryBudget:
     return HistoryBudget(
         calls=max(min(of_reserve, unplanned), 0), calls_per_minute=per_minute, until=allowance.period_end
     )
-
-
-def run_ends_at(now: datetime) -> datetime:
-    """When a run that began now gives the worker back: before the next minute, whose tick goes first."""
-    minute = now.replace(second=0, microsecond=0)
-    end = minute + timedelta(seconds=_END_SECOND)
-    return end if end - now >= timedelta(seconds=_LEAST_SECONDS) else now
 
 
 def pause_seconds(budget: HistoryBudget) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from cryptoflow.collect.history import HistoryReport, collect_history
+from cryptoflow.collect.history_run import HistoryRun
 from cryptoflow.collect.planning import sweep
 from cryptoflow.collect.snapshots import collect_snapshots
 from cryptoflow_tests.closes_model import rows
@@ -33,7 +35,14 @@ class Bench(WorldBench):
             calls={"coingecko": sweep(settings)["coingecko"]},
         )
 
-    def run(self, *, seconds: float | None = None, depths: tuple[int, ...] = (), **changes: Any) -> HistoryReport:
+    def run(
+        self,
+        *,
+        seconds: float | None = None,
+        depths: tuple[int, ...] = (),
+        on_progress: Callable[[HistoryRun], None] | None = None,
+        **changes: Any,
+    ) -> HistoryReport:
         return collect_history(
             self.settings(**changes),
             now=self.now,
@@ -42,6 +51,7 @@ class Bench(WorldBench):
             depths=depths,
             seconds=seconds,
             run_id="run-1",
+            on_progress=on_progress,
         )
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ import redis
 from typer.testing import CliRunner
 
 from cryptoflow.cli.main import app
+from cryptoflow.collect.history_run import BATCH_CHARTS, HistoryRun
 from cryptoflow.collect.planning import current_plan, sweep
 from cryptoflow.collect.snapshots import collect_snapshots
 from cryptoflow.defs.market.history import history_standing, market_history
@@ -119,6 +120,22 @@ def test_a_run_stops_when_its_time_is_over_and_the_next_goes_on(bench: Bench) ->
     rest = bench.run(depths=(1,))
     assert (rest.wanted, rest.answered, rest.left) == (ASSETS - 1, ASSETS - 1, 0)
     assert bench.calls() == ASSETS
+
+
+def test_the_time_of_a_run_is_for_writing_as_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.tick()
+    monkeypatch.setattr(HistoryRun, "writing_seconds", lambda run: 100.0 * len(run.batch))
+    first = bench.run(depths=(1,), seconds=250.0)
+    assert (first.answered, first.stopped_by) == (3, "its time was over")
+
+
+def test_what_writing_takes_is_reckoned_from_the_last_batch(bench: Bench) -> None:
+    bench.tick()
+    reckoned: list[float] = []
+    bench.run(depths=(1,), on_progress=lambda run: reckoned.append(run.seconds_a_point))
+    assert len(reckoned) == ASSETS > BATCH_CHARTS
+    assert len(set(reckoned)) == 2
+    assert reckoned[-1] > 0
 
 
 def test_missed_slots_are_refilled_and_say_what_became_of_them(missed: Bench) -> None:

@@ -21,7 +21,6 @@ from cryptoflow.refine.history_plan import (
     fine_from,
     pause_seconds,
     plan_requests,
-    run_ends_at,
 )
 from cryptoflow.refine.quota_model import Allowance
 from cryptoflow.refine.quota_plan import plan_provider, tiers_of
@@ -147,12 +146,6 @@ def test_without_a_monthly_quota_everything_can_be_paid_for() -> None:
 def test_a_provider_that_told_to_wait_is_asked_nothing() -> None:
     until = NOW + timedelta(hours=2)
     assert planned(replace(KEYLESS, silent_until=until)) == HistoryBudget(calls=0, calls_per_minute=4, until=until)
-
-
-@pytest.mark.parametrize(("second", "seconds"), [(0, 45), (20, 25), (35, 10), (36, 0), (59, 0)])
-def test_a_run_ends_before_the_next_tick(second: int, seconds: int) -> None:
-    began = NOW.replace(second=second)
-    assert run_ends_at(began) - began == timedelta(seconds=seconds)
 
 
 def missed(minutes_ago: int = 30, **changes: object) -> MissedSlot:

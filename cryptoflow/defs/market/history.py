@@ -1,7 +1,7 @@
 """History as an asset: points of charts, at once while first history is wanted, and whatever no tick saw every quarter.
 
-A run is short: with a single worker the next tick would wait for it. It says in its metadata what is left and when it
-can go on, and the sensor asks for the next run by that alone.
+A run is short, because other runs want the worker. It says in its metadata what is left and when it can go on, and the
+sensor asks for the next run by that alone.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from cryptoflow.defs.market.assets import CATALOG, SNAPSHOTS
 from cryptoflow.defs.platform.resources import WarehouseResource
 from cryptoflow.defs.plots import bars
 from cryptoflow.defs.quality.checks import without_expectations
-from cryptoflow.refine.history_plan import run_ends_at
 from cryptoflow.warehouse.locks import DatasetBusy
 
 CHART_POINTS = dg.AssetKey("market_chart_points")
 LEFT = "charts left"
 GOES_ON_AT = "goes on at"
 REST_AFTER_FAILURE = timedelta(minutes=10)
+# Other runs wait for the worker meanwhile: candle ticks, and what somebody starts by hand.
+RUN_SECONDS = 30.0
 _HOURS_SHOWN = 48
 
 
@@ -42,7 +43,7 @@ _HOURS_SHOWN = 48
     pool="market_history",
 )
 def market_history(context: dg.AssetExecutionContext, warehouse: WarehouseResource):
-    """Ask for what is missing, most urgent first, until the next minute's tick wants the worker."""
+    """Ask for what is missing, most urgent first, for half a minute."""
     now = datetime.now(UTC)
     with told_to_dagster():
         try:
@@ -51,7 +52,7 @@ def market_history(context: dg.AssetExecutionContext, warehouse: WarehouseResour
                 now=now,
                 database_url=warehouse.database_url,
                 redis_url=warehouse.redis_url,
-                seconds=(run_ends_at(now) - now).total_seconds(),
+                seconds=RUN_SECONDS,
                 collection_type="manual" if context.run.tags.get("dagster/from_ui") else "continuous",
                 run_id=context.run.run_id,
             )
