@@ -18,14 +18,20 @@ INSTANCE: Config = yaml.safe_load(resource_path("dagster.yaml").read_text())
 LONGEST_RUN_SECONDS = 10_800
 
 
+def database(config: Config) -> Config:
+    """Where Dagster keeps its record."""
+    found: Config = config["storage"]["custom"]["config"]["postgres_db"]
+    return found
+
+
 def storage_speaks_psycopg2(config: Config) -> bool:
     """With psycopg 3 Dagster's notifications fail, and runs stay NOT_STARTED for ever."""
-    return config["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+    return database(config)["scheme"] == "postgresql+psycopg2"
 
 
 def credentials_come_from_the_environment(config: Config) -> bool:
     """Dagster puts this configuration on the command lines of its children."""
-    values = config["storage"]["postgres"]["postgres_db"]
+    values = database(config)
     places = [values[name] for name in ("username", "password", "hostname", "port", "db_name")]
     places += [config["run_launcher"]["config"][name] for name in ("broker", "backend")]
     return all(isinstance(place, dict) and place.keys() == {"env"} for place in places)
@@ -79,8 +85,11 @@ def the_queue_is_looked_at_every_second(config: Config) -> bool:
 
 # Each rule with a change that breaks it: a rule that cannot fail would prove nothing.
 RULES: list[tuple[Callable[[Config], bool], Callable[[Config], None]]] = [
-    (storage_speaks_psycopg2, lambda c: c["storage"]["postgres"]["postgres_db"].update(scheme="postgresql")),
-    (credentials_come_from_the_environment, lambda c: c["storage"]["postgres"]["postgres_db"].update(password="x")),
+    (storage_speaks_psycopg2, lambda c: database(c).update(scheme="postgresql")),
+    (
+        credentials_come_from_the_environment,
+        lambda c: database(c).update(password="x"),
+    ),
     (runs_are_monitored, lambda c: c["run_monitoring"].update(enabled=False)),
     (pool_slots_are_freed, lambda c: c["run_monitoring"].pop("free_slots_after_run_end_seconds")),
     (runs_cannot_last_for_ever, lambda c: c["run_monitoring"].update(max_runtime_seconds=0)),
