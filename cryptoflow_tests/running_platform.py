@@ -19,6 +19,11 @@ import psycopg
 
 PROGRAM = str(Path(sys.executable).with_name("cryptoflow"))
 START_SECONDS = 180.0
+_LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
+  executionMetadata: {tags: $tags}, selector: {
+  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+_STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,19 @@ class RunningPlatform:
         assert "errors" not in body, body["errors"]
         data: dict[str, Any] = body["data"]
         return data
+
+    def launch(self, job: str, tags: Mapping[str, str] | None = None) -> str:
+        """Start a run as the UI does; returns its id."""
+        given = [{"key": name, "value": value} for name, value in (tags or {}).items()]
+        answer = self.graphql(_LAUNCH, job=job, tags=given)["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        run_id: str = answer["run"]["runId"]
+        return run_id
+
+    def status_of(self, run_id: str) -> str:
+        """How a run stands."""
+        status: str = self.graphql(_STATUS, id=run_id)["runOrError"]["status"]
+        return status
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the warehouse."""

@@ -38,11 +38,6 @@ CANDLE_TICK_JOB: Final = "candle_tick_job"
 HISTORY_JOB: Final = "market_history_job"
 SLOT_TAG: Final = "cryptoflow/slot"
 UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
-_LAUNCH: Final = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
-  executionMetadata: {tags: $tags}, selector: {
-  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-_STATUS: Final = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUNS: Final = """query($statuses: [RunStatus!]!) { runsOrError(filter: {statuses: $statuses}, limit: 200) {
   ... on Runs { results { runId jobName status creationTime } } } }"""
 # What asking a platform may meet while its parts are killed under it.
@@ -81,17 +76,7 @@ class Soaked:
 
     def launch_tick(self, slot: datetime, *, job: str = TICK_JOB) -> str:
         """Start the tick of a slot as the schedule does, with the slot in its tags; returns the run's id."""
-        tags = [{"key": SLOT_TAG, "value": slot.isoformat()}]
-        answer = self.platform.graphql(_LAUNCH, job=job, tags=tags)["launchRun"]
-        if answer["__typename"] != "LaunchRunSuccess":
-            raise ValueError(answer.get("message") or answer["__typename"])
-        run_id: str = answer["run"]["runId"]
-        return run_id
-
-    def status_of(self, run_id: str) -> str:
-        """How a run stands."""
-        status: str = self.platform.graphql(_STATUS, id=run_id)["runOrError"]["status"]
-        return status
+        return self.platform.launch(job, {SLOT_TAG: slot.isoformat()})
 
     def unfinished_runs(self) -> list[dict[str, Any]]:
         """Every run that waits or is under way."""

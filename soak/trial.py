@@ -77,7 +77,7 @@ class Driver:
         self._run = self.journal.write("tick", slot=slot.isoformat(), run_id=run_id)
 
     def _follow(self, run: dict[str, Any]) -> None:
-        status = self.platform.status_of(run["run_id"])
+        status = self.platform.platform.status_of(run["run_id"])
         seconds = time.time() - run["at"]
         if status in _FINISHED or seconds > _TICK_MAY_TAKE_SECONDS:
             self.journal.write("ticked", slot=run["slot"], run_id=run["run_id"], status=status, took=round(seconds, 2))
@@ -205,7 +205,7 @@ class LastRound:
             for job in (CANDLE_TICK_JOB, TICK_JOB):
                 slot = datetime.fromtimestamp(time.time() // 60 * 60, UTC)
                 run_id = self._runs.setdefault(job, "") or self.platform.launch_tick(slot, job=job)
-                status = self.platform.status_of(run_id)
+                status = self.platform.platform.status_of(run_id)
                 self._runs[job] = "" if status in ("FAILURE", "CANCELED") else run_id
                 found += [] if status == "SUCCESS" else [f"the last run of {job}, {run_id}, is {status}"]
         except AWAY as error:

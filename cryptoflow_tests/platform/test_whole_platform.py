@@ -24,11 +24,6 @@ RECOVERED_WITHIN_SECONDS = 150.0
 
 RUNS = """query($job: String!) { runsOrError(filter: {pipelineName: $job}, limit: 20) {
   ... on Runs { results { runId status tags { key value } } } } }"""
-LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
-  executionMetadata: {tags: $tags}, selector: {
-  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 INSTIGATORS = """{ schedulesOrError(repositorySelector: {
     repositoryLocationName: "cryptoflow", repositoryName: "__repository__"}) {
     ... on Schedules { results { name scheduleState { status } } } }
@@ -40,19 +35,6 @@ INSTIGATORS = """{ schedulesOrError(repositorySelector: {
 def runs_of(platform: RunningPlatform, job: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = platform.graphql(RUNS, job=job)["runsOrError"]["results"]
     return found
-
-
-def launch(platform: RunningPlatform, job: str, **tags: str) -> str:
-    given = [{"key": name, "value": value} for name, value in tags.items()]
-    answer = platform.graphql(LAUNCH, job=job, tags=given)["launchRun"]
-    assert answer["__typename"] == "LaunchRunSuccess", answer
-    run_id: str = answer["run"]["runId"]
-    return run_id
-
-
-def status_of(platform: RunningPlatform, run_id: str) -> str:
-    status: str = platform.graphql(STATUS, id=run_id)["runOrError"]["status"]
-    return status
 
 
 def test_the_catalog_fills_by_itself(platform: RunningPlatform) -> None:
@@ -116,8 +98,8 @@ def test_daemons_schedules_and_sensors_are_on(platform: RunningPlatform) -> None
 
 
 def test_a_run_started_by_hand_ends_well(platform: RunningPlatform) -> None:
-    run_id = launch(platform, "housekeeping_job")
-    wait_for(lambda: status_of(platform, run_id) == "SUCCESS", seconds=60, what="the run ends well")
+    run_id = platform.launch("housekeeping_job")
+    wait_for(lambda: platform.status_of(run_id) == "SUCCESS", seconds=60, what="the run ends well")
 
 
 def test_status_and_doctor_find_nothing_broken(platform: RunningPlatform) -> None:
@@ -153,15 +135,15 @@ def test_a_killed_child_heals_and_no_committed_row_is_lost(platform: RunningPlat
     kept = platform.rows("SELECT row_text FROM ops.quarantine WHERE dataset = 'proof' AND row_text = %s", name)
     assert kept == [(name,)]
     # Where ticks wait, nothing that takes long runs; only the worker that takes everything has to prove itself by that.
-    run_id = launch(platform, "housekeeping_job", **({} if name == "worker-1" else queues.IN_TICKS))
-    wait_for(lambda: status_of(platform, run_id) == "SUCCESS", seconds=90, what=f"a run ends well after {name} healed")
+    run_id = platform.launch("housekeeping_job", {} if name == "worker-1" else queues.IN_TICKS)
+    wait_for(lambda: platform.status_of(run_id) == "SUCCESS", seconds=90, what=f"a run ends well after {name} healed")
 
 
 def test_a_run_whose_worker_is_killed_is_started_anew(platform: RunningPlatform) -> None:
     wait_for(platform.is_healthy, seconds=60, what="the platform is healthy")
     before = {run["runId"] for run in runs_of(platform, "asset_catalog_job")}
     platform.run("simulate", "fault", "hang", "--provider", "coingecko", "--for", "15s")
-    run_id = launch(platform, "asset_catalog_job")
+    run_id = platform.launch("asset_catalog_job")
     wait_for(
         lambda: platform.rows("SELECT 1 FROM ops.collection_status WHERE run_id = %s", run_id),
         seconds=60,
@@ -169,7 +151,7 @@ def test_a_run_whose_worker_is_killed_is_started_anew(platform: RunningPlatform)
     )
     platform.kill("worker-1")
     wait_for(
-        lambda: status_of(platform, run_id) == "FAILURE",
+        lambda: platform.status_of(run_id) == "FAILURE",
         seconds=RECOVERED_WITHIN_SECONDS,
         what="the lost run is failed",
     )

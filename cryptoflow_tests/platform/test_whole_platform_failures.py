@@ -19,10 +19,6 @@ PROVIDERS = ("coingecko", "coinmarketcap")
 ENDS_WITHIN_SECONDS = 150.0
 # The one worker may be busy with a tick that hangs as well, and gives that provider up only after its last attempt.
 BEGINS_WITHIN_SECONDS = 240.0
-LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
-  executionMetadata: {tags: $tags}, selector: {
-  repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
   status tags { key value }
   eventConnection(limit: 1000) { events { __typename ... on MessageEvent { message } } } } } }"""
@@ -30,14 +26,6 @@ RUNS = """query($job: String!) { runsOrError(filter: {pipelineName: $job}, limit
   ... on Runs { results { runId parentRunId } } } }"""
 SLOTS = """query($pool: String!) { instance { concurrencyLimit(concurrencyKey: $pool) {
   slotCount claimedSlots { runId stepKey } } } }"""
-
-
-def launch(platform: RunningPlatform, job: str = JOB, **tags: str) -> str:
-    given = [{"key": f"dagster/{name}", "value": value} for name, value in tags.items()]
-    answer = platform.graphql(LAUNCH, job=job, tags=given)["launchRun"]
-    assert answer["__typename"] == "LaunchRunSuccess", answer
-    run_id: str = answer["run"]["runId"]
-    return run_id
 
 
 class Run:
@@ -74,7 +62,7 @@ def test_a_permanent_error_is_tried_once_by_everybody(healthy: RunningPlatform) 
     # A name that is an object in every row: no answer can be read, however often it is asked.
     for provider in PROVIDERS:
         healthy.run("simulate", "fault", "field_changes_type", "--field", "name", "--provider", provider)
-    run_id = launch(healthy)
+    run_id = healthy.launch(JOB)
     ended = wait_for(
         lambda: found if (found := Run(healthy, run_id)).status in {"FAILURE", "SUCCESS"} else None,
         seconds=ENDS_WITHIN_SECONDS,
@@ -97,7 +85,7 @@ def test_a_permanent_error_is_tried_once_by_everybody(healthy: RunningPlatform) 
 
 def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: RunningPlatform) -> None:
     healthy.run("simulate", "fault", "hang", "--provider", "coingecko")
-    run_id = launch(healthy, max_runtime="15", max_retries="0")
+    run_id = healthy.launch(JOB, {"dagster/max_runtime": "15", "dagster/max_retries": "0"})
     wait_for(lambda: run_id in holders(healthy), seconds=BEGINS_WITHIN_SECONDS, what="the run holds a slot of its pool")
     ended = wait_for(
         lambda: found if (found := Run(healthy, run_id)).status in {"FAILURE", "CANCELED", "SUCCESS"} else None,
@@ -108,14 +96,14 @@ def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: Ru
     assert any("maximum runtime" in text for text in ended.messages)
     wait_for(lambda: run_id not in holders(healthy), seconds=ENDS_WITHIN_SECONDS, what="its slot is free")
     healthy.run("simulate", "clear")
-    after = launch(healthy)
+    after = healthy.launch(JOB)
     wait_for(lambda: Run(healthy, after).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the next run is well")
 
 
 def test_a_market_tick_does_not_wait_for_a_run_that_takes_long(healthy: RunningPlatform) -> None:
     # An exchange that hangs is given up after four attempts of twenty seconds.
     healthy.run("simulate", "fault", "hang", "--provider", "binance")
-    run_id = launch(healthy, "symbols_job", max_retries="0")
+    run_id = healthy.launch("symbols_job", {"dagster/max_retries": "0"})
     wait_for(
         lambda: Run(healthy, run_id).status == "STARTED",
         seconds=BEGINS_WITHIN_SECONDS,
