@@ -163,4 +163,4 @@ def test_the_sensor_asks_the_real_doctor_and_launches_nothing(
     assert "workers" in str(first.skip_message)
     assert "0 messages sent" in str(second.skip_message)
     assert len(hook.posted) == 1
-    assert "0 of 1 workers beat" in hook.posted[0]["text"]
+    assert "0 of 2 workers beat" in hook.posted[0]["text"]

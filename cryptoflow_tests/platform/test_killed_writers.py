@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -59,8 +60,15 @@ def start_anew(database_url: str, folder: Path) -> None:
 def state(database_url: str) -> dict[str, list[str]]:
     """Every row that follows from the batches: assets by name, for an id that was given in vain is not given again."""
     slugs = dict(rows(database_url, "SELECT asset_id, slug FROM market.assets"))
-    found = held(database_url, *FACTS, *FOLLOWING, *KEPT, "ops.dirty_buckets")
-    found["refused"] = [text for (text,) in rows(database_url, "SELECT row_text FROM ops.quarantine")]
+
+    def named(row: dict[str, Any]) -> str:
+        return str({name: slugs[int(value)] if name == "asset_id" else value for name, value in row.items()})
+
+    facts = held(database_url, *FACTS, *FOLLOWING, *KEPT, "ops.dirty_buckets")
+    found = {name: [named(row) for row in kept] for name, kept in facts.items()}
+    found["refused"] = [
+        named(json.loads(text)) for (text,) in rows(database_url, "SELECT row_text FROM ops.quarantine")
+    ]
     found["slots"] = [
         str(row) for row in rows(database_url, "SELECT provider, slot, state, assets_observed FROM ops.slots")
     ]
@@ -70,11 +78,7 @@ def state(database_url: str) -> dict[str, list[str]]:
             database_url, "SELECT slug, alias FROM market.assets JOIN market.asset_aliases USING (asset_id)"
         )
     ]
-
-    def named(text: str) -> str:
-        return re.sub(r'"asset_id": (\d+)', lambda found: f"asset {slugs[int(found[1])]}", text)
-
-    return {name: sorted(map(named, texts)) for name, texts in found.items()}
+    return {name: sorted(texts) for name, texts in found.items()}
 
 
 def write_anew(database_url: str, folder: Path, batch: list[Row]) -> None:
