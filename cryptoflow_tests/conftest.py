@@ -182,6 +182,14 @@ def shared_database_url(postgres_admin_url: str, template_database: str) -> Iter
 
 
 @pytest.fixture
+def copied_database_url(postgres_admin_url: str, shared_database_url: str) -> Iterator[str]:
+    """A copy of the test's own of the warehouse that its module shares: for what takes long to fill, and is changed."""
+    close_pools()
+    with _scratch_database(postgres_admin_url, parse_database_url(shared_database_url).name) as url:
+        yield url
+
+
+@pytest.fixture
 def empty_database_url(postgres_admin_url: str) -> Iterator[str]:
     """A database of the test's own in which nothing was made."""
     with _scratch_database(postgres_admin_url, "template0") as url:

@@ -30,6 +30,7 @@ TIERS: Final = ("unit", "property", "definitions", "database", "platform", "brow
 PART_FIXTURES: Final = {
     "database_url": {"database", "property", "platform", "browser"},
     "shared_database_url": {"database", "platform", "browser"},
+    "copied_database_url": {"database", "platform"},
     "empty_database_url": {"database", "platform"},
     "postgres_admin_url": {"database", "property", "platform", "browser"},
     "valkey_url": {"database", "property", "platform", "browser"},

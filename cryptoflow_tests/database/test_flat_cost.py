@@ -43,13 +43,20 @@ class ExplainingCursor(psycopg.Cursor[TupleRow]):
         return self
 
 
-@pytest.fixture
-def history(database_url: str) -> str:
+@pytest.fixture(scope="module")
+def filled(shared_database_url: str) -> str:
     """Sixty days of partitions with a row each, and the open hour."""
-    make_partitions_ahead(database_url, now=NOW)
-    store(database_url, *(sample(NOW - timedelta(days=days), "1") for days in range(DAYS, 0, -1)))
-    store(database_url, *(sample(NOW - n * MINUTE, f"{n + 1}", asset_id=asset) for n in range(5) for asset in (1, 2)))
-    return database_url
+    url = shared_database_url
+    make_partitions_ahead(url, now=NOW)
+    store(url, *(sample(NOW - timedelta(days=days), "1") for days in range(DAYS, 0, -1)))
+    store(url, *(sample(NOW - n * MINUTE, f"{n + 1}", asset_id=asset) for n in range(5) for asset in (1, 2)))
+    return url
+
+
+@pytest.fixture
+def history(filled: str, copied_database_url: str) -> str:
+    """A copy of it."""
+    return copied_database_url
 
 
 @pytest.fixture
