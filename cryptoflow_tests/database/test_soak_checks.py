@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -248,18 +249,22 @@ def test_a_break_is_named(soaked: Soaked, name: str) -> None:
     assert any(told in sentence for sentence in sentences), sentences
 
 
-def spoiled_answer(soaked: Soaked) -> None:
-    """An answer, and its row, that say a price which the world never had."""
+def spoiled_answer(soaked: Soaked, *, factor: float) -> None:
+    """An answer that says a price which the world never had: so many times the true one, or NaN, which is no JSON."""
     simulated = SimulatedCoinGecko.of(soaked.market)
     (answer,) = simulated.pages_at(NOON + 5 * MINUTE, per_page=250, pages=1)
     rows = json.loads(answer.body)
-    rows[7]["current_price"] *= 1.01
+    rows[7]["current_price"] *= factor
     body = json.dumps(rows).encode()
     soaked.receive(replace(answer, body=body, payload_sha256=hashlib.sha256(body).digest()))
 
 
-def test_an_answer_that_the_world_never_gave_is_named_and_a_fault_on_record_excuses_it(soaked: Soaked) -> None:
-    spoiled_answer(soaked)
+@pytest.mark.parametrize("factor", [1.01, math.nan])
+def test_an_answer_that_the_world_never_gave_is_named_and_a_fault_on_record_excuses_it(
+    soaked: Soaked, factor: float
+) -> None:
+    spoiled_answer(soaked, factor=factor)
+    assert broken(*CHECKS["snapshots"](soaked)) == []
     assert any("is not what the world says" in one for one in broken(*CHECKS["answers"](soaked)))
     soaked.journal.wall = lambda: (NOON + 5 * MINUTE).timestamp() - 1
     soaked.journal.write("fault", name="latency", kind="connection", provider="coingecko", seconds=5.0, rate=1.0)

@@ -10,7 +10,6 @@ What does not belong here: exchanges, closes.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any, Final
 import psycopg
 
 from cryptoflow.simulator.market.model import Market
-from soak.checks.retold import charts_retold, listings_retold, pages_retold
+from soak.checks.retold import charts_retold, listings_retold, pages_retold, read_json
 from soak.checks.verdict import Verdict, verdict
 from soak.journal import LIES, Journal
 
@@ -98,7 +97,7 @@ class Answer:
     @property
     def read(self) -> Any:
         """Its JSON, numbers exact."""
-        return json.loads(self.body, parse_float=Decimal, parse_int=Decimal)
+        return read_json(self.body)
 
     def __str__(self) -> str:
         return f"{self.provider} {self.endpoint} {self.sha256.hex()[:12]} received {self.received_at:%H:%M:%S.%f}"

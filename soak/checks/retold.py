@@ -7,6 +7,7 @@ What does not belong here: which answers are looked at, what a difference means 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -14,7 +15,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-import msgspec
 from starlette.requests import Request
 
 from cryptoflow.simulator.clock import SimClock
@@ -35,7 +35,11 @@ _COINGECKO: Final = "/coingecko/api/v3/"
 _COINMARKETCAP: Final = "/coinmarketcap/"
 _CLOCK_RUNS_ON_SECONDS: Final = 0.0005
 _TWO_DAYS_SECONDS: Final = 172_800.0
-_DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def read_json(body: bytes) -> Any:
+    """JSON with exact numbers. An answer that is kept may hold NaN in some rows: the others were good."""
+    return json.loads(body, parse_float=Decimal, parse_int=Decimal)
 
 
 def pages_retold(market: Market, answer: Answer, _: str | None) -> bool:
@@ -48,12 +52,12 @@ def pages_retold(market: Market, answer: Answer, _: str | None) -> bool:
 
 def listings_retold(market: Market, answer: Answer, _: str | None) -> bool:
     """A page of listings/latest; the envelope tells how long it took, so the rows are compared."""
-    body = _read(answer.body)
+    body = answer.read
     try:
         at = datetime.fromisoformat(body["status"]["timestamp"]).timestamp() + _CLOCK_RUNS_ON_SECONDS
     except (KeyError, TypeError, ValueError):
         return False
-    told = _read(_ask(market, listings_latest, _COINMARKETCAP + answer.endpoint, answer.params, at=at))
+    told = read_json(_ask(market, listings_latest, _COINMARKETCAP + answer.endpoint, answer.params, at=at))
     return bool(told["data"] == body["data"])
 
 
@@ -71,7 +75,7 @@ def charts_retold(market: Market, answer: Answer, key: str | None) -> bool:
 
 
 def _windows_of_a_page(answer: Answer) -> Iterator[float]:
-    body = _read(answer.body)
+    body = answer.read
     rows = [row for row in body if isinstance(row, dict)] if isinstance(body, list) else []
     try:
         priced = datetime.fromisoformat(rows[0]["last_updated"]).timestamp()
@@ -86,7 +90,7 @@ def _windows_of_a_page(answer: Answer) -> Iterator[float]:
 def _ends_of_a_chart(answer: Answer) -> Iterable[float]:
     """A chart that reaches now ends with the window it was made for; one that does not is told likewise ever after, but
     for its grain: that of the day which reaches to now is finer."""
-    body = _read(answer.body)
+    body = answer.read
     stamps = [int(point[0]) for point in body.get("prices", ()) if point] if isinstance(body, dict) else []
     last = max(stamps, default=0) / 1000
     until = answer.params.get("to")
@@ -121,7 +125,3 @@ def _ask(
 
 def _as_sent(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _read(body: bytes) -> Any:
-    return _DECODER.decode(body)
