@@ -14,10 +14,8 @@ from cryptoflow.simulator.faults import FAULTS, FaultKind
 HTTP_PROVIDERS: Final = ("coingecko", "coinmarketcap", "binance", "coinbase")
 STREAMS: Final = ("binance_stream", "coinbase_stream")
 # The simulator is the world and no part of the platform: it is disturbed by faults, never killed.
-PARTS: Final = (
-    *("worker-ticks", "worker-1", "worker-2"),
-    *("postgres", "valkey", "daemon", "code-server", "webserver", "collector"),
-)
+_WORKERS: Final = ("worker-ticks", "worker-1", "worker-2")
+PARTS: Final = (*_WORKERS, "postgres", "valkey", "daemon", "code-server", "webserver", "collector")
 # Archives are read by backfills alone, which a soak does not start.
 _LEFT_OUT: Final = "archive"
 _RATES: Final = (0.3, 0.6, 1.0)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
+from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG
 
 from cryptoflow.ops import clockwork
 from cryptoflow.resources import resource_path
+from cryptoflow.runtime import queues
 
 Config = dict[str, Any]
 INSTANCE: Config = yaml.safe_load(resource_path("dagster.yaml").read_text())
@@ -86,10 +88,7 @@ def the_queue_is_looked_at_every_second(config: Config) -> bool:
 # Each rule with a change that breaks it: a rule that cannot fail would prove nothing.
 RULES: list[tuple[Callable[[Config], bool], Callable[[Config], None]]] = [
     (storage_speaks_psycopg2, lambda c: database(c).update(scheme="postgresql")),
-    (
-        credentials_come_from_the_environment,
-        lambda c: database(c).update(password="x"),
-    ),
+    (credentials_come_from_the_environment, lambda c: database(c).update(password="x")),
     (runs_are_monitored, lambda c: c["run_monitoring"].update(enabled=False)),
     (pool_slots_are_freed, lambda c: c["run_monitoring"].pop("free_slots_after_run_end_seconds")),
     (runs_cannot_last_for_ever, lambda c: c["run_monitoring"].update(max_runtime_seconds=0)),
@@ -126,6 +125,11 @@ def test_dagster_itself_accepts_the_file(tmp_path: Any, monkeypatch: pytest.Monk
     assert ref.run_launcher_data is not None
     assert ref.run_launcher_data.class_name == "CeleryRunLauncher"
     assert ref.settings["concurrency"] == INSTANCE["concurrency"]
+
+
+def test_runs_wait_in_queues_that_the_workers_take_from() -> None:
+    assert INSTANCE["run_launcher"]["config"]["default_queue"] == queues.RUNS
+    assert queues.IN_TICKS == {DAGSTER_CELERY_QUEUE_TAG: queues.TICKS}
 
 
 def test_the_doctor_calls_no_run_stuck_that_dagster_still_allows() -> None:

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from cryptoflow.runtime import queues
 from cryptoflow_tests.running_platform import RunningPlatform
 from cryptoflow_tests.tiers import GIVEN
 from cryptoflow_tests.waiting import wait_for
@@ -134,8 +133,7 @@ def test_a_killed_child_heals_and_no_committed_row_is_lost(platform: RunningPlat
     )
     kept = platform.rows("SELECT row_text FROM ops.quarantine WHERE dataset = 'proof' AND row_text = %s", name)
     assert kept == [(name,)]
-    # Where ticks wait, nothing that takes long runs; only the worker that takes everything has to prove itself by that.
-    run_id = platform.launch("housekeeping_job", {} if name == "worker-1" else queues.IN_TICKS)
+    run_id = platform.launch("housekeeping_job")
     wait_for(lambda: platform.status_of(run_id) == "SUCCESS", seconds=90, what=f"a run ends well after {name} healed")
 
 

@@ -17,7 +17,7 @@ JOB = "asset_catalog_job"
 POOL = "catalog"
 PROVIDERS = ("coingecko", "coinmarketcap")
 ENDS_WITHIN_SECONDS = 150.0
-# The one worker may be busy with a tick that hangs as well, and gives that provider up only after its last attempt.
+# Its worker may be busy with a run that hangs as well, and gives that provider up only after its last attempt.
 BEGINS_WITHIN_SECONDS = 240.0
 RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run {
   status tags { key value }

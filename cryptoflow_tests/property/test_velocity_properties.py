@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Snapshot]:
 
 # Each example writes to a real database: to shrink one that fails would take minutes, and it is small as it is.
 @settings(
-    max_examples=25,
+    max_examples=40,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -1,8 +1,7 @@
 """Dagster's storage in PostgreSQL over connections that are kept: `storage` of dagster.yaml names it.
 
-Dagster's own opens a connection for every question. Daemon and code server ask some thirty a second between them, and
-for each of them PostgreSQL starts a process and proves a password: two thirds of what an idle platform costs. Here all
-storages of a process share one pool, however many instances of Dagster it makes.
+Dagster's own opens a connection for every question, some thirty a second, and for each of them PostgreSQL starts a
+process and proves a password. Here all storages of a process share one pool, whatever number of instances it makes.
 What does not belong here: what is stored, which is Dagster's.
 """
 
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
+from dagster_postgres.utils import pg_url_from_config
 
 if TYPE_CHECKING:
     from dagster._core.storage.config import PostgresStorageConfig
@@ -35,26 +34,19 @@ class PooledPostgresStorage(DagsterPostgresStorage):  # type: ignore[misc]
         postgres_url: str,
         should_autocreate_tables: bool = True,
         inst_data: ConfigurableClassData | None = None,
-        token_provider: object | None = None,
     ) -> None:
         is_new_here = postgres_url not in _TABLES_ARE_THERE
-        super().__init__(postgres_url, should_autocreate_tables and is_new_here, inst_data, token_provider)
+        super().__init__(postgres_url, should_autocreate_tables and is_new_here, inst_data)
         _TABLES_ARE_THERE.add(postgres_url)
-        if token_provider is None:
-            for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-                storage._engine = pooled_engine(postgres_url)
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            storage._engine = pooled_engine(postgres_url)
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: PostgresStorageConfig
     ) -> PooledPostgresStorage:
         """As Dagster's own does, for this class."""
-        return cls(
-            pg_url_from_config(config_value),
-            config_value.get("should_autocreate_tables", True),
-            inst_data,
-            get_token_provider_from_config(config_value),
-        )
+        return cls(pg_url_from_config(config_value), config_value.get("should_autocreate_tables", True), inst_data)
 
 
 @cache
