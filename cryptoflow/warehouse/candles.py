@@ -9,8 +9,7 @@ What does not belong here: asking exchanges, reading files.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,7 +30,7 @@ from cryptoflow.warehouse.candle_rollups import (
 from cryptoflow.warehouse.merge import insert_steps, merge_steps, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.staging import refuse_repeated, refuse_staged, stage_of, stage_rows, stage_text
+from cryptoflow.warehouse.staging import refuse_repeated, stage_of, stage_rows, stage_text, take_refused
 
 CandleSource = Literal["trades", "stream", "rest", "archive"]
 
@@ -86,6 +85,8 @@ class StoredCandles:
     received: int
     refused: int
     stored: int
+    refused_minutes: Set[datetime]
+    """Those of which a row was refused because it broke a rule."""
     first: datetime | None
     last: datetime | None
     built: Sequence[BuiltCandles]
@@ -111,8 +112,8 @@ def constants_of(symbol_id: int, origin: Origin) -> dict[str, object]:
 
 
 def _store_staged(connection: Connection, received: int) -> StoredCandles:
-    refused = Counter(refuse_staged(connection, minute_candles, provider=_EXCHANGE, rules=MINUTE_RULES))
-    refused.update(refuse_repeated(connection, minute_candles, provider=_EXCHANGE))
+    broken = take_refused(connection, minute_candles, provider=_EXCHANGE, rules=MINUTE_RULES)
+    repeated = refuse_repeated(connection, minute_candles, provider=_EXCHANGE)
     symbol_ids, first, last = _prepare(connection)
     recorded_at = lock_candles(connection, symbol_ids)
     span = {"symbols": symbol_ids, "first": first, "last": last, "recorded_at": recorded_at}
@@ -122,8 +123,9 @@ def _store_staged(connection: Connection, received: int) -> StoredCandles:
     assert row is not None
     return StoredCandles(
         received=received,
-        refused=refused.total(),
+        refused=len(broken) + sum(repeated.values()),
         stored=row[0],
+        refused_minutes={datetime.fromisoformat(one.held["open_time"]) for one in broken},
         first=first,
         last=last,
         built=build_candles(connection, symbol_ids, recorded_at=recorded_at),

@@ -281,6 +281,13 @@ def test_a_check_that_finds_nothing_to_look_at_does_not_hold(database_url: str, 
     assert "nothing is proven" in verdict.breaks[0]
 
 
+def test_a_minute_that_waits_for_the_exchanges_word_is_accounted_for(soaked: Soaked) -> None:
+    soaked.spoil(
+        "UPDATE candles.minute_candles SET is_final = false, source = 'trades' WHERE open_time = '2026-06-01 12:05Z'"
+    )
+    assert broken(*CHECKS["candle slots"](soaked)) == []
+
+
 def test_a_minute_in_which_trades_are_still_to_come_is_not_judged(soaked: Soaked) -> None:
     last = "(SELECT max(open_time) FROM candles.minute_candles)"
     provisional = (

@@ -137,6 +137,21 @@ def test_when_nobody_answers_the_run_fails(bench: CandleBench) -> None:
         tail(bench)
 
 
+@pytest.mark.parametrize("fault", ["nan_values", "negative_price", "zero_price"])
+def test_minutes_whose_rows_are_refused_say_that_they_are_waited_for(bench: CandleBench, fault: str) -> None:
+    tail(bench)
+    bench.advance(timedelta(minutes=30))
+    start = floor(bench.now) - timedelta(minutes=30)
+    bench.world.faults.add(fault, provider="binance")
+    tail(bench)
+    expected = {start + number * MINUTE for number in range(29)}
+    for exchange, symbol in [pair for pair in PAIRS if pair[0] == "binance"]:
+        missing = expected - bench.stored_minutes(exchange, symbol, finals=True).keys()
+        assert missing
+        told = slots(bench, exchange, symbol)
+        assert {minute: told.get(minute) for minute in missing} == dict.fromkeys(missing, "pending")
+
+
 @pytest.mark.parametrize("fault", ["nan_values", "negative_price", "field_changes_type"])
 def test_rows_that_cannot_be_are_refused_and_come_right_later(bench: CandleBench, fault: str) -> None:
     tail(bench)

@@ -124,7 +124,7 @@ def minutes_have_states(database_url: str) -> Verdict:
             breaks += [
                 f"candles.candle_slots {exchange}:{symbol} {gap.starts:%F %H:%M}: no candle, and nothing says why"
                 for gap in gaps
-                if gap.told_at is None
+                if gap.reason is None
             ]
     return verdict("every minute has a candle or a state", breaks, looked_at=looked_at, unit="minutes")
 
