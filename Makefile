@@ -59,8 +59,7 @@ bench: .venv/.bench ## Measure, with the peers beside us in the same run; ONLY=t
 soak: .venv/.bench ## Run the whole platform under random faults, then prove that all still holds; ARGS='--minutes 1 --seed 7'.
 	$(RUN)/python -m soak $(ARGS)
 
-nightly: .venv/.bench ## What takes too long for every change: the tests marked so, ten minutes of soak, and the benches.
-	$(RUN)/pytest -m nightly
+nightly: .venv/.bench ## What takes too long for every change: ten minutes of soak, and the benches.
 	$(MAKE) soak ARGS='--minutes 10'
 	$(MAKE) bench
 

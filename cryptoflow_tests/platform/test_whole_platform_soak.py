@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SEED = 734
 # A minute of soak, its start, recovery and comparison take three on a quiet machine, and longer beside other tests.
 ENDS_WITHIN_SECONDS = 540.0
-pytestmark = [pytest.mark.timeout(ENDS_WITHIN_SECONDS + 60), pytest.mark.nightly]
+pytestmark = [pytest.mark.timeout(ENDS_WITHIN_SECONDS + 60)]
 WORDS = ("--seed", str(SEED), "--minutes", "1", "--speed", "60", "--assets", "20", "--patience", "240", "--json")
 
 
