@@ -29,6 +29,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.contracts.closes import daily_close, hourly_close, market_snapshots, minute_close
 from cryptoflow.contracts.velocity import velocity
+from cryptoflow.refine.velocity import WINDOWS
 from cryptoflow.settings import load_settings
 from cryptoflow.sources.coingecko import MOST_PER_PAGE, market_page
 from cryptoflow.sources.ledger import RawAnswer
@@ -44,6 +45,14 @@ from cryptoflow.warehouse.usage import PostgresLedger
 
 # The past is made from ticks that end here: the middle of an hour, in a bucket of every grain that is still open.
 _INTO_TOMORROW: Final = timedelta(hours=12, minutes=30)
+# How many minutes back a tick reads rows, in a market that was observed every minute: where the windows of velocity
+# begin, and at midnight.
+_LOOKED_BACK: Final = (
+    *(int(length / MINUTE) for length in WINDOWS.values()),
+    int(_INTO_TOMORROW / MINUTE),
+)
+# Ticks go on from there, and their samples lie some minutes apart.
+_NEAR: Final = 15
 _FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
 MINUTE_TABLES: Final = (market_snapshots, minute_close, close_quality, velocity)
 HOUR: Final = timedelta(hours=1)
@@ -65,7 +74,9 @@ class Past:
     def minutes_back(self) -> list[int]:
         """Which minutes there are, counted back."""
         dense, hourly = range(1, self.dense_minutes + 1), range(30, self.hours * 60 + 1, 30)
-        return sorted({*dense, *hourly, *range(480, self.days * 1440 + 1, 480)})
+        found = {*dense, *hourly, *range(480, self.days * 1440 + 1, 480)}
+        looked_at = {minute for back in _LOOKED_BACK for minute in range(back - _NEAR, back + _NEAR)}
+        return sorted(found | {minute for minute in looked_at if minute <= max(found, default=0)})
 
     def hours_back(self) -> list[int]:
         """Which hours there are."""

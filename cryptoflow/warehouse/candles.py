@@ -85,11 +85,11 @@ class StoredCandles:
     received: int
     refused: int
     stored: int
-    refused_minutes: Set[datetime]
-    """Those of which a row was refused because it broke a rule."""
     first: datetime | None
     last: datetime | None
     built: Sequence[BuiltCandles]
+    refused_minutes: Set[datetime] = frozenset()
+    """Those of which a row was refused because it broke a rule."""
 
 
 def store_candles(connection: Connection, candles: Iterable[Candle], *, origin: Origin) -> StoredCandles:

@@ -13,8 +13,10 @@ from psycopg import sql
 
 from cryptoflow.contracts.close_quality import close_quality
 from cryptoflow.refine.quality_score import FORMULA_VERSION
+from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.merge import merge_statement
 from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 
@@ -31,18 +33,19 @@ def score_minutes(
         return 0
     buckets, assets = zip(*keys, strict=True)
     ensure_partitions(connection, close_quality, set(buckets))
-    return connection.execute(
-        _score_statement(),
-        {
-            "buckets": list(buckets),
-            "assets": list(assets),
-            "low": min(buckets),
-            "high": max(buckets),
-            "priority": list(priority),
-            "version": FORMULA_VERSION,
-            "recorded_at": recorded_at,
-        },
-    ).rowcount
+    with joined_at_once(connection, len(keys)):
+        return connection.execute(
+            _score_statement(),
+            {
+                "buckets": instant_array(buckets),
+                "assets": integer_array(assets),
+                "low": min(buckets),
+                "high": max(buckets),
+                "priority": list(priority),
+                "version": FORMULA_VERSION,
+                "recorded_at": recorded_at,
+            },
+        ).rowcount
 
 
 @cache

@@ -9,8 +9,7 @@ What does not belong here: building anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,16 +21,15 @@ from psycopg import sql
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES, minute_close
 from cryptoflow.warehouse.buckets import bucket_of, length_of
-from cryptoflow.warehouse.merge import update_steps
+from cryptoflow.warehouse.merge import written_steps
 from cryptoflow.warehouse.moves import LAST_FIGURES, notes_of
+from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 
 Key = tuple[datetime, int]
 FORMULA_VERSION: Final = 1
 # A tick touches the newest bucket, at its turn two. What moved in older ones is late data.
 _FOLDED_BUCKETS: Final = 2
-# Of notes the planner knows nothing and guesses few; from so many on, looking each row up by itself is slower.
-_MANY_ASSETS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +43,15 @@ class Folded:
 
 def fold_moves(connection: Connection, grain: Grain, *, marked: Collection[Key], recorded_at: datetime) -> Folded:
     """Fold what moved in the finer grain within this transaction. Buckets that are marked are left to be built."""
-    touched: list[tuple[datetime, list[int]]] = connection.execute(_touched_statement(grain)).fetchall()
+    touched: list[tuple[datetime, list[int], int]] = connection.execute(_touched_statement(grain)).fetchall()
     folded, changed = 0, 0
-    left = [(bucket, asset) for bucket, assets in touched[:-_FOLDED_BUCKETS] for asset in assets]
-    for bucket, assets in touched[-_FOLDED_BUCKETS:]:
+    left = [(bucket, asset) for bucket, assets, _ in touched[:-_FOLDED_BUCKETS] for asset in assets]
+    for bucket, assets, rows in touched[-_FOLDED_BUCKETS:]:
         waiting = [asset for of, asset in marked if of == bucket]
-        with _joined_at_once(connection, len(assets)):
+        with joined_at_once(connection, len(assets)):
             row = connection.execute(
-                _fold_statement(grain), {"bucket": bucket, "waiting": waiting, "recorded_at": recorded_at}
+                _fold_statement(grain, one_each=rows == len(assets)),
+                {"bucket": bucket, "waiting": waiting, "recorded_at": recorded_at},
             ).fetchone()
         assert row is not None
         changed += row[0]
@@ -61,119 +60,147 @@ def fold_moves(connection: Connection, grain: Grain, *, marked: Collection[Key],
     return Folded(folded=folded, changed=changed, left=left)
 
 
-@contextmanager
-def _joined_at_once(connection: Connection, assets: int) -> Iterator[None]:
-    if assets < _MANY_ASSETS:
-        yield
-        return
-    connection.execute("SET LOCAL enable_nestloop = off")
-    yield
-    connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
-
-
 @cache
 def _touched_statement(grain: Grain) -> sql.Composed:
-    return sql.SQL("SELECT {bucket}, array_agg(DISTINCT asset_id) FROM {notes} GROUP BY 1 ORDER BY 1").format(
+    return sql.SQL("SELECT {bucket}, array_agg(DISTINCT asset_id), count(*) FROM {notes} GROUP BY 1 ORDER BY 1").format(
         bucket=bucket_of(grain, "bucket"), notes=_notes(grain)
     )
 
 
 @cache
-def _fold_statement(grain: Grain) -> sql.Composed:
-    """Fold one bucket; returns (how many rows changed, the assets that must be built anew)."""
+def _fold_statement(grain: Grain, *, one_each: bool) -> bytes:
+    """Fold one bucket; returns (how many rows changed, the assets that must be built anew).
+
+    `one_each`: one finer row of each asset moved, as in a tick, so that the first of them is the last as well.
+    """
+    table = CLOSES[grain]
+    values = _folded_values()
+    changing = list(values)
+    is_foldable = sql.SQL(
+        "{is_at_the_end} AND {keeps_extremes} AND known.formula_version = {version} AND NOT {were_let_go}"
+        " AND spans.asset_id <> all(%(waiting)s)"
+    ).format(
+        is_at_the_end=_IS_AT_THE_END,
+        keeps_extremes=_KEEPS_EXTREMES,
+        version=sql.Literal(FORMULA_VERSION),
+        were_let_go=were_let_go(grain),
+    )
+    writing = sql.SQL(
+        """
+        UPDATE {table} AS known
+            SET ({changing}, recorded_at) = ROW({values}, %(recorded_at)s)
+            FROM spans
+            WHERE
+                known.bucket = %(bucket)s
+                AND known.asset_id = spans.asset_id
+                AND {is_foldable}
+                AND ({values}) IS DISTINCT FROM ({stands})
+        """
+    ).format(
+        table=_name(table),
+        changing=_list(changing),
+        values=sql.SQL(", ").join(values.values()),
+        stands=_list(changing, prefix="known"),
+        is_foldable=is_foldable,
+    )
     return (
-        sql.SQL(
-            """
-            WITH moved AS MATERIALIZED (
-                SELECT * FROM {notes} WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length}
-            ),
-
-            spans AS (
-                SELECT
-                    asset_id,
-                    min(bucket) AS first_bucket,
-                    max(bucket) AS last_bucket,
-                    max(high_usd) AS high_usd,
-                    min(low_usd) AS low_usd,
-                    (count(*) FILTER (WHERE NOT was_there))::int AS new_samples,
-                    (count(*) FILTER (WHERE was_there))::int AS known_samples
-                FROM moved
-                GROUP BY asset_id
-            ),
-
-            touched AS MATERIALIZED (
-                SELECT
-                    spans.asset_id,
-                    CASE WHEN opening.first_at <= standing.first_at THEN opening.open_usd ELSE standing.open_usd END
-                        AS open_usd,
-                    greatest(standing.high_usd, spans.high_usd) AS high_usd,
-                    least(standing.low_usd, spans.low_usd) AS low_usd,
-                    {last_figures},
-                    standing.samples + spans.new_samples AS samples,
-                    standing.expected_samples,
-                    least(standing.first_at, opening.first_at) AS first_at,
-                    closing.last_at,
-                    coalesce(
-                        {is_at_the_end} AND {keeps_extremes} AND standing.formula_version = {version}
-                        AND NOT {were_let_go} AND spans.asset_id <> all(%(waiting)s),
-                        false
-                    ) AS is_foldable
-                FROM spans
-                INNER JOIN moved AS opening
-                    ON spans.asset_id = opening.asset_id AND spans.first_bucket = opening.bucket
-                INNER JOIN moved AS closing
-                    ON spans.asset_id = closing.asset_id AND spans.last_bucket = closing.bucket
-                LEFT JOIN {table} AS standing
-                    ON spans.asset_id = standing.asset_id AND standing.bucket = %(bucket)s
-            ),
-
-            incoming AS (
-                SELECT
-                    %(bucket)s::timestamptz AS bucket, asset_id, open_usd, high_usd, low_usd, {figures},
-                    samples, expected_samples, first_at, last_at, {version}::smallint AS formula_version
-                FROM touched
-                WHERE is_foldable
-            ),
-            """
-        ).format(
-            notes=_notes(grain),
-            length=length_of(grain),
-            last_figures=_list(LAST_FIGURES, prefix="closing"),
-            figures=_list(LAST_FIGURES),
-            table=_name(CLOSES[grain]),
-            version=sql.Literal(FORMULA_VERSION),
-            is_at_the_end=_IS_AT_THE_END,
-            keeps_extremes=_KEEPS_EXTREMES,
-            were_let_go=were_let_go(grain),
-        )
-        + update_steps(CLOSES[grain])
+        sql.SQL("WITH spans AS MATERIALIZED ({}), ").format(_spans_of_one(grain) if one_each else _spans(grain))
+        + written_steps(table, writing)
         + sql.SQL(
             """
             SELECT
                 (SELECT count(*) FROM merged),
-                (SELECT coalesce(array_agg(asset_id), '{}') FROM touched WHERE NOT is_foldable)
+                (
+                    SELECT coalesce(array_agg(spans.asset_id), '{{}}')
+                    FROM spans
+                    LEFT JOIN merged ON spans.asset_id = merged.key_asset_id
+                    -- As it stood before; what is foldable and not merged says the same as before.
+                    LEFT JOIN {table} AS known ON known.bucket = %(bucket)s AND spans.asset_id = known.asset_id
+                    WHERE merged.key_asset_id IS NULL AND ({is_foldable}) IS NOT TRUE
+                )
             """
+        ).format(table=_name(table), is_foldable=is_foldable)
+    ).as_bytes()
+
+
+def _folded_values() -> dict[str, sql.Composable]:
+    """What a standing bucket says when what moved is added to it, by column."""
+    return {
+        "open_usd": sql.SQL("CASE WHEN spans.first_at <= known.first_at THEN spans.open_usd ELSE known.open_usd END"),
+        "high_usd": sql.SQL("greatest(known.high_usd, spans.high_usd)"),
+        "low_usd": sql.SQL("least(known.low_usd, spans.low_usd)"),
+        **{name: sql.Identifier("spans", name) for name in LAST_FIGURES},
+        "samples": sql.SQL("known.samples + spans.new_samples"),
+        "first_at": sql.SQL("least(known.first_at, spans.first_at)"),
+        "last_at": sql.SQL("spans.last_at"),
+    }
+
+
+def _spans_of_one(grain: Grain) -> sql.Composed:
+    return sql.SQL(
+        """
+        SELECT
+            asset_id, open_usd, high_usd, low_usd, {figures}, first_at, last_at,
+            (NOT was_there)::int AS new_samples, was_there::int AS known_samples,
+            was_there, was_last_at, was_high_usd, was_low_usd
+        FROM {notes}
+        WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length}
+        """
+    ).format(figures=_list(LAST_FIGURES), notes=_notes(grain), length=length_of(grain))
+
+
+def _spans(grain: Grain) -> sql.Composed:
+    """Of each asset what its moved rows span together; `was_...` is of the first of them."""
+    return sql.SQL(
+        """
+        WITH moved AS MATERIALIZED (
+            SELECT * FROM {notes} WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length}
+        ),
+
+        together AS (
+            SELECT
+                asset_id,
+                min(bucket) AS first_bucket,
+                max(bucket) AS last_bucket,
+                max(high_usd) AS high_usd,
+                min(low_usd) AS low_usd,
+                (count(*) FILTER (WHERE NOT was_there))::int AS new_samples,
+                (count(*) FILTER (WHERE was_there))::int AS known_samples
+            FROM moved
+            GROUP BY asset_id
         )
-    )
+
+        SELECT
+            together.asset_id, opening.open_usd, together.high_usd, together.low_usd, {figures},
+            opening.first_at, closing.last_at,
+            together.new_samples, together.known_samples,
+            opening.was_there, opening.was_last_at, opening.was_high_usd, opening.was_low_usd
+        FROM together
+        INNER JOIN moved AS opening
+            ON together.asset_id = opening.asset_id AND together.first_bucket = opening.bucket
+        INNER JOIN moved AS closing
+            ON together.asset_id = closing.asset_id AND together.last_bucket = closing.bucket
+        """
+    ).format(notes=_notes(grain), length=length_of(grain), figures=_list(LAST_FIGURES, prefix="closing"))
 
 
 # The first of the moved rows is the last finer row that the bucket was built from, or comes after it; so the others do.
 _IS_AT_THE_END: Final = sql.SQL(
     """(
         CASE
-            WHEN opening.was_there THEN opening.was_last_at = standing.last_at
-            ELSE opening.first_at > standing.last_at
+            WHEN spans.was_there THEN spans.was_last_at = known.last_at
+            ELSE spans.first_at > known.last_at
         END
-        AND spans.known_samples = opening.was_there::int
+        AND spans.known_samples = spans.was_there::int
     )"""
 )
 # A row that was the highest and is so no more leaves the height to another, which only reading them all finds.
 _KEEPS_EXTREMES: Final = sql.SQL(
     """(
-        NOT opening.was_there
+        NOT spans.was_there
         OR (
-            (spans.high_usd >= standing.high_usd OR opening.was_high_usd < standing.high_usd)
-            AND (spans.low_usd <= standing.low_usd OR opening.was_low_usd > standing.low_usd)
+            (spans.high_usd >= known.high_usd OR spans.was_high_usd < known.high_usd)
+            AND (spans.low_usd <= known.low_usd OR spans.was_low_usd > known.low_usd)
         )
     )"""
 )

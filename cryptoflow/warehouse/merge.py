@@ -55,7 +55,7 @@ def merge_steps(table: sa.Table) -> sql.Composed:
     """
     names = written_columns(table)
     key = [column.name for column in table.primary_key]
-    return _steps(
+    return written_steps(
         table,
         sql.SQL(
             """
@@ -97,33 +97,8 @@ def insert_steps(table: sa.Table) -> sql.Composed:
     )
 
 
-@cache
-def update_steps(table: sa.Table) -> sql.Composed:
-    """As `merge_steps`, when every row of `incoming` is known to stand: half the work of an upsert."""
-    key = [column.name for column in table.primary_key]
-    return _steps(
-        table,
-        sql.SQL(
-            """
-            UPDATE {table} AS known
-                SET ({changing}, recorded_at) = ROW({new}, {known_since})
-                FROM incoming
-                WHERE ({known_key}) = ({key}) AND {counts_more}
-            """
-        ).format(
-            table=_name(table),
-            changing=_list(_changing(table)),
-            new=_list(_changing(table), prefix="incoming"),
-            known_key=_list(key, prefix="known"),
-            key=_list(key, prefix="incoming"),
-            counts_more=_counts_more(table, "incoming"),
-            known_since=_known_since(table, "incoming"),
-        ),
-    )
-
-
-def _steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
-    """The write, what it changed, and the old versions kept."""
+def written_steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
+    """As `merge_steps`, around another write of the table: what it changed is told, and the old versions are kept."""
     revisions = revisions_table(table)
     kept = [column.name for column in revisions.columns if column.name != "superseded_at"]
     key = [column.name for column in table.primary_key]

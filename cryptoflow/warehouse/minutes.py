@@ -23,9 +23,11 @@ from psycopg import sql
 
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import minute_close
+from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.close_quality import score_minutes
 from cryptoflow.warehouse.merge import merge_statement, written_columns
 from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes
 from cryptoflow.warehouse.staging import Refusal, merge_staged, stage_rows, take_refused
@@ -104,18 +106,19 @@ def close_minutes(
         return []
     buckets, assets = zip(*keys, strict=True)
     ensure_partitions(connection, minute_close, set(buckets))
-    rows = connection.execute(
-        _close_statement(),
-        {
-            "buckets": list(buckets),
-            "assets": list(assets),
-            "low": min(buckets),
-            "high": max(buckets),
-            "priority": list(PRIORITY),
-            "version": CLOSE_FORMULA_VERSION,
-            "recorded_at": recorded_at,
-        },
-    )
+    with joined_at_once(connection, len(keys)):
+        rows = connection.execute(
+            _close_statement(),
+            {
+                "buckets": instant_array(buckets),
+                "assets": integer_array(assets),
+                "low": min(buckets),
+                "high": max(buckets),
+                "priority": list(PRIORITY),
+                "version": CLOSE_FORMULA_VERSION,
+                "recorded_at": recorded_at,
+            },
+        ).fetchall()
     return [(bucket, asset) for bucket, asset, _ in rows]
 
 

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.buckets import bucket_of, length_of
 from cryptoflow.warehouse.folding import FORMULA_VERSION, fold_moves, were_let_go
 from cryptoflow.warehouse.merge import merge_steps
@@ -116,7 +117,7 @@ def _build_grain(connection: Connection, grain: Grain, *, recorded_at: datetime,
     ensure_partitions(connection, CLOSES[grain], {bucket for bucket, _ in keys})
     for bucket, assets in _by_bucket(keys).items():
         row = connection.execute(
-            _build_statement(grain), {"bucket": bucket, "assets": assets, "recorded_at": recorded_at}
+            _build_statement(grain), {"bucket": bucket, "assets": integer_array(assets), "recorded_at": recorded_at}
         ).fetchone()
         assert row is not None
         changed += row[0]
@@ -130,7 +131,9 @@ def _mark(connection: Connection, grain: Grain, keys: Sequence[tuple[datetime, i
     """Leave buckets for later. A mark that is there already stays."""
     if keys:
         buckets, assets = zip(*keys, strict=True)
-        connection.execute(_MARK, {"grain": grain.value, "buckets": list(buckets), "assets": list(assets)})
+        connection.execute(
+            _MARK, {"grain": grain.value, "buckets": instant_array(buckets), "assets": integer_array(assets)}
+        )
 
 
 def _by_bucket(keys: Iterable[tuple[datetime, int]]) -> dict[datetime, list[int]]:

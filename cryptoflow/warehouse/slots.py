@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from cryptoflow.warehouse.arrays import integer_array
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.statements import statement
 
@@ -81,7 +82,7 @@ def record_absent(
             "reasons": [one.reason for one in asked],
             "refused": list(refused),
             "refusals": list(refused.values()),
-            "came": list(came),
+            "came": integer_array(came),
         },
     ).fetchone()
     assert row is not None

@@ -20,10 +20,12 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.closes import minute_close
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
+from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions
+from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
-from cryptoflow.warehouse.velocity_statements import hours_statement, tail_statement
+from cryptoflow.warehouse.velocity_statements import hours_before, hours_statement, tail_statement
 
 Key = tuple[datetime, int]
 MARK: Final = "velocity"
@@ -110,8 +112,8 @@ def _mark(connection: Connection, changed: Sequence[Key], *, newest: datetime) -
             statement("ops/mark_velocity"),
             {
                 "grain": MARK,
-                "buckets": list(buckets),
-                "assets": list(assets),
+                "buckets": instant_array(buckets),
+                "assets": integer_array(assets),
                 "starts": bucket_start(min(buckets), Grain.HOUR),
                 "ends": min(newest, max(buckets) + _FARTHEST_REACH),
             },
@@ -132,19 +134,28 @@ def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: dat
         end = bucket_end(day, Grain.DAY)
         of_day = {asset: max(bucket, day) for asset, bucket in first.items() if bucket < end}
         ensure_partitions(connection, velocity, {day})
-        moved += connection.execute(
-            tail_statement(),
-            {
-                "assets": list(of_day),
-                "froms": list(of_day.values()),
-                "low": min(of_day.values()),
-                "high": min(newest, end - timedelta(minutes=1)),
-                "kept_until": kept_until,
-                "recorded_at": recorded_at,
-            },
-        ).rowcount
+        low, high = min(of_day.values()), min(newest, end - timedelta(minutes=1))
+        with joined_at_once(connection, len(of_day)):
+            moved += connection.execute(
+                tail_statement(),
+                {
+                    "assets": integer_array(of_day),
+                    "froms": instant_array(of_day.values()),
+                    "low": low,
+                    "high": high,
+                    "hours_before": hours_before(_hours_from(low, until=high)),
+                    "kept_until": kept_until,
+                    "recorded_at": recorded_at,
+                },
+            ).rowcount
         day = end
     return moved
+
+
+def _hours_from(instant: datetime, *, until: datetime) -> list[datetime]:
+    """The hours from that of one instant to that of another."""
+    first = bucket_start(instant, Grain.HOUR)
+    return [first + number * timedelta(hours=1) for number in range((until - first) // timedelta(hours=1) + 1)]
 
 
 def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: datetime) -> int:
@@ -157,10 +168,11 @@ def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: 
     return connection.execute(
         hours_statement(),
         {
-            "hours": list(hours),
-            "assets": list(assets),
+            "hours": instant_array(hours),
+            "assets": integer_array(assets),
             "low": min(hours),
             "high": max(hours) + timedelta(hours=1),
+            "hours_before": hours_before(set(hours)),
             "kept_until": _kept_until(connection, min(hours), now=recorded_at),
             "recorded_at": recorded_at,
         },

@@ -8,13 +8,25 @@ What does not belong here: which rows are computed when (velocity).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
 
 from psycopg import sql
 
 from cryptoflow.contracts.velocity import velocity
-from cryptoflow.refine.velocity import DIGITS, FORMULA_VERSION, HIGHEST, HOLD, TREND_REACH, WINDOWS
+from cryptoflow.refine.velocity import (
+    DIGITS,
+    FORMULA_VERSION,
+    HIGHEST,
+    HOLD,
+    TREND_HOURS,
+    TREND_REACH,
+    WEEK_READINGS,
+    WINDOWS,
+)
 from cryptoflow.warehouse.merge import merge_statement
 
 _HOLD: Final = f"INTERVAL '{int(HOLD.total_seconds())} seconds'"
@@ -45,49 +57,105 @@ def _seconds(until: str, since: str) -> str:
     return f"greatest(extract(EPOCH FROM ({until}) - ({since})), 0)::int"
 
 
-def _before(instant: str, asset: str, name: str, *, midnight: str | None = None) -> str:
-    """What held from midnight to the instant, from the last row before it: a row that is joined under the name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What held from midnight to an instant, for each of some rows.
 
-    Midnight is that of the day to which the minute before the instant belongs, unless it is given. A row of that day
-    brings its own integral; one of the day before only what holds over midnight.
+    Midnight is that of the day to which the minute before the instant belongs, unless it is given. What held is told by
+    the last row before: one of that day brings its own integral, one of the day before only what holds over midnight.
+
+    Nearly always there is a row of the very minute before. These lie between `first` and `last`, and are joined at once
+    for all assets; only where there is none, the last one is looked for, asset by asset.
     """
-    since = midnight or _day(f"{instant} - {_MINUTE}")
-    is_known = "NOT last.unavailable ? 'velocity'"
-    holds = _seconds(f"least({instant}, last.bucket + {_HOLD})", f"greatest(last.bucket + {_MINUTE}, {since})")
-    return f"""
-        LEFT JOIN LATERAL (
-            SELECT
-                CASE WHEN last.bucket >= {since} THEN last.integral ELSE 0 END
-                + CASE WHEN {is_known} THEN last.velocity * {holds} ELSE 0 END AS integral,
-                CASE WHEN last.bucket >= {since} THEN last.held_seconds ELSE 0 END
-                + CASE WHEN {is_known} THEN {holds} ELSE 0 END AS held
-            FROM market.velocity AS last
-            WHERE
-                last.asset_id = {asset} AND last.bucket < {instant} AND last.bucket >= {since} - {_HOLD}
-                -- Known before it is run, so that no partition is planned for but those of the day, of the day before,
-                -- and of what holds over the midnight between it and the one before it.
-                AND last.bucket >= %(low)s::timestamptz - INTERVAL '2 days' AND last.bucket <= %(high)s
-            ORDER BY last.bucket DESC
-            LIMIT 1
-        ) AS {name} ON true
-    """
+
+    name: str
+    rows: str
+    instant: str
+    first: str
+    last: str
+    midnight: str | None = None
+
+    @property
+    def join(self) -> str:
+        """Joins the row of the very minute before."""
+        return f"""
+            LEFT JOIN market.velocity AS {self.name}
+                ON
+                    {self.rows}.asset_id = {self.name}.asset_id
+                    AND {self.name}.bucket = {self.instant} - {_MINUTE}
+                    AND {self.name}.bucket >= {self.first}
+                    AND {self.name}.bucket <= {self.last}
+        """
+
+    @property
+    def column(self) -> str:
+        """What held, as [integral, seconds]; NULL when there is no row before."""
+        since = self.midnight or _day(f"{self.instant} - {_MINUTE}")
+        is_known = "NOT last.unavailable ? 'velocity'"
+        holds = _seconds(f"least({self.instant}, last.bucket + {_HOLD})", f"greatest(last.bucket + {_MINUTE}, {since})")
+        return f"""
+            CASE
+                -- It ends at the instant: nothing of it holds on.
+                WHEN {self.name}.bucket >= {since} THEN ARRAY[{self.name}.integral, {self.name}.held_seconds]
+                WHEN {self.name}.bucket IS NULL THEN (
+                    SELECT
+                        ARRAY[
+                            CASE WHEN last.bucket >= {since} THEN last.integral ELSE 0 END
+                            + CASE WHEN {is_known} THEN last.velocity * {holds} ELSE 0 END,
+                            CASE WHEN last.bucket >= {since} THEN last.held_seconds ELSE 0 END
+                            + CASE WHEN {is_known} THEN {holds} ELSE 0 END
+                        ]
+                    FROM market.velocity AS last
+                    WHERE
+                        last.asset_id = {self.rows}.asset_id
+                        AND last.bucket < {self.instant}
+                        AND last.bucket >= {since} - {_HOLD}
+                        -- Known before it is run, so that no partition is planned for but those of the day, of the day
+                        -- before, and of what holds over the midnight between it and the one before it.
+                        AND last.bucket >= %(low)s::timestamptz - INTERVAL '2 days'
+                        AND last.bucket <= %(high)s
+                    ORDER BY last.bucket DESC
+                    LIMIT 1
+                )
+            END AS {self.name}
+        """
 
 
 def _tail_windows() -> str:
     """From each asset's first changed minute of a day to its last: every earlier integral stands in the table."""
-    lookups = "".join(
-        _before(f"ends.at - INTERVAL '{hours} hours'", "ends.asset_id", f"before_{hours}h") for hours in _HOURS.values()
+    anchor = _Before(
+        name="anchor",
+        rows="running",
+        instant="running.first_bucket",
+        first=f"%(low)s::timestamptz - {_MINUTE}",
+        last=f"%(high)s::timestamptz - {_MINUTE}",
+        midnight="running.midnight",
     )
-    # The window reaches into the day before: what that day held from the start of the window on, and all of this one.
-    figures = ",\n".join(
-        f"""
-            ends.integral - coalesce(before_{hours}h.integral, 0)
-            + CASE WHEN ends.at - INTERVAL '{hours} hours' <= ends.midnight THEN coalesce(day_before.integral, 0)
-                ELSE 0 END AS integral_{name},
-            ends.held - coalesce(before_{hours}h.held, 0)
-            + CASE WHEN ends.at - INTERVAL '{hours} hours' <= ends.midnight THEN coalesce(day_before.held, 0)
-                ELSE 0 END AS held_{name}
+    midnight = f"{_day('%(low)s::timestamptz')} - {_MINUTE}"
+    looks = [
+        _Before(name="day_before", rows="ends", instant="ends.midnight", first=midnight, last=midnight),
+        *(
+            _Before(
+                name=f"before_{hours}h",
+                rows="ends",
+                instant=f"ends.at - INTERVAL '{hours} hours'",
+                first=f"%(low)s::timestamptz - INTERVAL '{hours} hours'",
+                last=f"%(high)s::timestamptz - INTERVAL '{hours} hours'",
+            )
+            for hours in _HOURS.values()
+        ),
+    ]
+
+    def within(name: str, hours: int, place: int, until: str) -> str:
+        """The window reaches into the day before: what that day held from its start on, and all of this one."""
+        return f"""
+            {until} - coalesce(before_{hours}h[{place}], 0)
+            + CASE WHEN at - INTERVAL '{hours} hours' <= midnight THEN coalesce(day_before[{place}], 0) ELSE 0 END
+                AS {name}
         """
+
+    figures = ",".join(
+        within(f"integral_{name}", hours, 1, "integral") + "," + within(f"held_{name}", hours, 2, "held")
         for name, hours in _HOURS.items()
     )
     return f"""
@@ -127,37 +195,34 @@ def _tail_windows() -> str:
                     CASE WHEN earlier_reading IS NULL THEN 0 ELSE gap_seconds END
                     + CASE WHEN reading IS NULL THEN 0 ELSE 60 END
                 ) OVER of_asset AS held,
-                first_value(bucket) OVER of_asset AS first_bucket
+                first_value(bucket) OVER of_asset AS first_bucket,
+                {_day("%(low)s::timestamptz")} AS midnight
             FROM steps
             WINDOW of_asset AS (PARTITION BY asset_id ORDER BY bucket)
         ),
 
-        anchors AS (
-            SELECT firsts.asset_id, before.integral, before.held, firsts.midnight
-            FROM (
-                SELECT DISTINCT asset_id, first_bucket, {_day("first_bucket")} AS midnight FROM running
-            ) AS firsts
-            {_before("firsts.first_bucket", "firsts.asset_id", "before", midnight="firsts.midnight")}
+        -- Materialized, for what was looked up is used more than once.
+        anchored AS MATERIALIZED (
+            SELECT running.*, {anchor.column} FROM running {anchor.join}
         ),
 
         ends AS (
             SELECT
-                running.bucket, running.asset_id, running.volume_24h_usd, running.market_cap_usd, running.reading,
-                running.bucket + {_MINUTE} AS at,
-                anchors.midnight,
-                running.integral + coalesce(anchors.integral, 0) AS integral,
-                running.held + coalesce(anchors.held, 0) AS held
-            FROM running
-            INNER JOIN anchors ON running.asset_id = anchors.asset_id
+                bucket, asset_id, volume_24h_usd, market_cap_usd, reading, midnight,
+                bucket + {_MINUTE} AS at,
+                integral + coalesce(anchor[1], 0) AS integral,
+                held + coalesce(anchor[2], 0) AS held
+            FROM anchored
+        ),
+
+        looked AS MATERIALIZED (
+            SELECT ends.*, {", ".join(look.column for look in looks)}
+            FROM ends
+            {"".join(look.join for look in looks)}
         )
 
-        SELECT
-            ends.bucket, ends.asset_id, ends.volume_24h_usd, ends.market_cap_usd, ends.reading,
-            ends.integral, ends.held AS held_seconds,
-            {figures}
-        FROM ends
-        {lookups}
-        {_before("ends.midnight", "ends.asset_id", "day_before")}
+        SELECT bucket, asset_id, volume_24h_usd, market_cap_usd, reading, integral, held AS held_seconds, {figures}
+        FROM looked
     """
 
 
@@ -272,52 +337,73 @@ def _figures() -> str:
         f" || CASE WHEN figures.{name} IS NULL THEN '{{\"{name}\": \"below_window\"}}'::jsonb ELSE '{{}}'::jsonb END"
         for name in _HOURS
     )
+    lacking = ", ".join(f"figures.{name}" for name in ("reading", *_HOURS, "velocity_7d"))
     no_week = '\'{"velocity_7d": "missing_readings"}\'::jsonb'
+    looks = ", ".join(
+        [
+            *(f"(INTERVAL '{hours} hours', true)" for hours in range(1, TREND_HOURS + 1)),
+            *(f"(INTERVAL '{hours} hours', false)" for hours in range(24, 24 * WEEK_READINGS, 24)),
+        ]
+    )
     return f"""
         hours AS (
             SELECT DISTINCT asset_id, {_hour("bucket")} AS hour FROM windows
         ),
 
+        -- Hours that nearly always tell all that is needed: three for the trend, one a day for the week.
+        usual AS (
+            SELECT
+                hours.asset_id, hours.hour,
+                sum({_reading("closes")}) FILTER (WHERE looks.is_recent) AS total,
+                count(*) FILTER (WHERE looks.is_recent) AS readings,
+                sum(closes.volume_24h_usd) FILTER (WHERE NOT looks.is_recent) AS volumes,
+                sum(closes.market_cap_usd) FILTER (WHERE NOT looks.is_recent) AS caps,
+                count(*) FILTER (WHERE NOT looks.is_recent) AS days
+            FROM hours
+            CROSS JOIN (VALUES {looks}) AS looks (back, is_recent)
+            INNER JOIN market.hourly_close AS closes
+                ON hours.asset_id = closes.asset_id AND closes.bucket = hours.hour - looks.back
+            WHERE
+                closes.bucket = any(%(hours_before)s)
+                AND closes.bucket >= %(low)s::timestamptz - INTERVAL '7 days' AND closes.bucket <= %(high)s
+                AND {_known("closes")}
+            GROUP BY hours.asset_id, hours.hour
+        ),
+
         hourly AS (
             SELECT
-                hours.asset_id, hours.hour, recent.total, recent.readings,
-                week.volumes, week.caps, week.readings AS days
+                hours.asset_id, hours.hour,
+                CASE WHEN usual.readings = {TREND_HOURS} THEN usual.total ELSE recent.total END AS total,
+                CASE WHEN usual.readings = {TREND_HOURS} THEN {TREND_HOURS} ELSE recent.readings END AS readings,
+                usual.volumes, usual.caps, usual.days
             FROM hours
+            LEFT JOIN usual ON hours.asset_id = usual.asset_id AND hours.hour = usual.hour
             LEFT JOIN LATERAL (
                 SELECT sum(newest.reading) AS total, count(*) AS readings
                 FROM (
                     SELECT {_reading("closes")} AS reading
                     FROM market.hourly_close AS closes
                     WHERE
-                        closes.asset_id = hours.asset_id
+                        usual.readings IS DISTINCT FROM {TREND_HOURS}
+                        AND closes.asset_id = hours.asset_id
                         AND closes.bucket < hours.hour
                         AND closes.bucket >= hours.hour - INTERVAL '{int(TREND_REACH.total_seconds())} seconds'
                         AND closes.bucket >= %(low)s::timestamptz - INTERVAL '2 days' AND closes.bucket <= %(high)s
                         AND {_known("closes")}
                     ORDER BY closes.bucket DESC
-                    LIMIT 3
+                    LIMIT {TREND_HOURS}
                 ) AS newest
             ) AS recent ON true
-            LEFT JOIN LATERAL (
-                SELECT
-                    sum(closes.volume_24h_usd) AS volumes, sum(closes.market_cap_usd) AS caps, count(*) AS readings
-                FROM generate_series(1, 6) AS days (back)
-                INNER JOIN market.hourly_close AS closes
-                    ON
-                        closes.asset_id = hours.asset_id
-                        AND closes.bucket = hours.hour - days.back * INTERVAL '24 hours'
-                        AND closes.bucket >= %(low)s::timestamptz - INTERVAL '7 days' AND closes.bucket <= %(high)s
-                        AND {_known("closes")}
-            ) AS week ON true
         ),
 
-        figures AS (
+        -- Materialized, for each figure is asked for more than once.
+        figures AS MATERIALIZED (
             SELECT
                 windows.bucket, windows.asset_id, windows.reading, windows.market_cap_usd,
                 windows.integral, windows.held_seconds, windows.held_velocity_24h AS held_24h_seconds,
                 {means},
                 CASE
-                    WHEN windows.reading IS NOT NULL AND hourly.days = 6
+                    WHEN windows.reading IS NOT NULL AND hourly.days = {WEEK_READINGS - 1}
                         THEN least(
                             round(
                                 (windows.volume_24h_usd + hourly.volumes) / (windows.market_cap_usd + hourly.caps),
@@ -327,10 +413,10 @@ def _figures() -> str:
                         )
                 END AS velocity_7d,
                 CASE
-                    WHEN windows.reading IS NULL OR hourly.readings < 3 THEN 'insufficient_data'
+                    WHEN windows.reading IS NULL OR hourly.readings < {TREND_HOURS} THEN 'insufficient_data'
                     WHEN hourly.total = 0 THEN CASE WHEN windows.reading > 0 THEN 'increasing' ELSE 'stable' END
-                    WHEN windows.reading * 3 > hourly.total * 1.05 THEN 'increasing'
-                    WHEN windows.reading * 3 < hourly.total * 0.95 THEN 'decreasing'
+                    WHEN windows.reading * {TREND_HOURS} > hourly.total * 1.05 THEN 'increasing'
+                    WHEN windows.reading * {TREND_HOURS} < hourly.total * 0.95 THEN 'decreasing'
                     ELSE 'stable'
                 END AS trend
             FROM windows
@@ -343,13 +429,15 @@ def _figures() -> str:
                 CASE WHEN figures.market_cap_usd > 0 THEN figures.reading ELSE 0 END AS velocity,
                 {", ".join(f"figures.{name}" for name in _HOURS)},
                 figures.velocity_7d, figures.trend,
+                CASE WHEN num_nulls({lacking}) = 0 THEN '{{}}'::jsonb ELSE
                 CASE
                     WHEN figures.reading IS NOT NULL THEN '{{}}'::jsonb
                     WHEN figures.market_cap_usd > 0 THEN '{{"velocity": "no_volume"}}'::jsonb
                     ELSE '{{"velocity": "no_market_cap"}}'::jsonb
                 END
                 {lacks}
-                || CASE WHEN figures.velocity_7d IS NULL THEN {no_week} ELSE '{{}}'::jsonb END AS unavailable,
+                || CASE WHEN figures.velocity_7d IS NULL THEN {no_week} ELSE '{{}}'::jsonb END
+                END AS unavailable,
                 round(figures.integral, {DIGITS}) AS integral, figures.held_seconds::int, figures.held_24h_seconds::int,
                 {FORMULA_VERSION}::smallint AS formula_version
             FROM figures
@@ -365,17 +453,23 @@ def _figures() -> str:
     """
 
 
+def hours_before(hours: Collection[datetime]) -> list[datetime]:
+    """Every hour that rows of the given hours may look back on, save for a trend that must look farther."""
+    backs = [*range(1, TREND_HOURS + 1), *range(24, 24 * WEEK_READINGS, 24)]
+    return sorted({hour - timedelta(hours=back) for hour in hours for back in backs})
+
+
 @cache
 def tail_statement() -> bytes:
     """Parameters: assets, froms (first minute of each), low, high (first and last minute of all, in one day),
-    kept_until, recorded_at."""
+    hours_before (see `hours_before`), kept_until, recorded_at."""
     return _composed(_tail_windows())
 
 
 @cache
 def hours_statement() -> bytes:
-    """Parameters: hours, assets (pairs), low, high (start of the first and end of the last, in one day), kept_until,
-    recorded_at."""
+    """Parameters: hours, assets (pairs), low, high (start of the first and end of the last, in one day), hours_before
+    (see `hours_before`), kept_until, recorded_at."""
     return _composed(_hours_windows())
 
 

@@ -157,7 +157,7 @@ def _insert(connection: psycopg.Connection[TupleRow], batch: list[Snapshot]) -> 
 
 
 def test_many_assets_at_once_are_folded_as_few_are(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cryptoflow.warehouse.folding._MANY_ASSETS", 2)
+    monkeypatch.setattr("cryptoflow.warehouse.planner._MANY", 2)
     first = [sample(NOON, f"{asset}.5", asset_id=asset) for asset in range(1, 9)]
     second = [sample(NOON + MINUTE, f"{asset * 7 % 5 + 1}", asset_id=asset) for asset in range(1, 12)]
     store(database_url, *first)

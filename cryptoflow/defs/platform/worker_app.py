@@ -20,6 +20,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
+from cryptoflow.runtime.garbage import spare_what_stays
 from cryptoflow.runtime.heartbeat import HEARTBEAT_PERIOD_SECONDS, Heartbeat
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def _build_app() -> Celery:
 def _warm(**_: object) -> None:
     """Import in the pool process what a run needs, so that the first run is as fast as the next."""
     importlib.import_module("cryptoflow.definitions")
+    spare_what_stays()
 
 
 def _begin_watching(sender: Any, **_: object) -> None:
