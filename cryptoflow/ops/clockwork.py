@@ -23,6 +23,8 @@ LATE_BESIDES: Final = timedelta(minutes=2)
 # What did not tick for this long is no longer in the code: Dagster keeps its row, but its ticks are let go.
 TICKS_LOOKED_AT: Final = timedelta(days=7)
 FAILED_IN_A_ROW: Final = 3
+# What ticks every minute has another chance soon; what ticks this seldom has not.
+SELDOM: Final = timedelta(minutes=30)
 # Behind a long run a short one waits for minutes; longer means that nobody takes runs.
 QUEUED_LONG: Final = timedelta(minutes=15)
 STARTING_LONG: Final = timedelta(minutes=12)
@@ -46,6 +48,11 @@ class Ticker:
     usual_gap_seconds: float | None
     failed: int
     error: str | None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether it has a chance so seldom that one that failed must be told of."""
+        return self.usual_gap_seconds is None or self.usual_gap_seconds >= SELDOM.total_seconds()
 
     def is_late(self, now: datetime) -> bool:
         """Whether it should have ticked again by now, going by its own past."""
@@ -105,6 +112,11 @@ def judge_ticks(tickers: Sequence[Ticker], daemons: Iterable[tuple[str, datetime
         *(_off(ticker) for ticker in tickers if not ticker.is_on),
         *(_late(ticker) for ticker in tickers if ticker.is_on and ticker.is_late(now)),
         *(_failing(ticker) for ticker in tickers if ticker.is_on and ticker.failed >= FAILED_IN_A_ROW),
+        *(
+            _failed_lately(ticker)
+            for ticker in tickers
+            if ticker.is_on and ticker.is_rare and 0 < ticker.failed < FAILED_IN_A_ROW
+        ),
     ]
     ticking = sum(ticker.is_on and ticker.ticked_at is not None for ticker in tickers)
     return findings or [ok("schedules", f"{ticking} schedules and sensors tick")]
@@ -134,6 +146,16 @@ def _failing(ticker: Ticker) -> Finding:
         "schedules",
         f"the last {ticker.failed} ticks of the {ticker.kind} {ticker.name} failed: {_first_line(ticker.error)}",
         cure="Automation in the Dagster UI has each tick with its traceback; it ticks on by itself.",
+    )
+
+
+def _failed_lately(ticker: Ticker) -> Finding:
+    return warning(
+        "schedules",
+        f"the {ticker.kind} {ticker.name} ticks seldom, and failed at {ticker.ticked_at:%Y-%m-%d %H:%M} UTC:"
+        f" {_first_line(ticker.error)}",
+        cure="Automation in the Dagster UI has the tick with its traceback. What it would have started can be started"
+        " there by hand; it ticks again by itself.",
     )
 
 

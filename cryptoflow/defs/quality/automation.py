@@ -1,5 +1,7 @@
 """When expectations are looked at: every hour, in a warm worker, never in the minute tick."""
 
+from datetime import UTC
+
 import dagster as dg
 
 from cryptoflow.defs.first_time import is_running
@@ -31,7 +33,13 @@ def quality_hourly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     """One look at a time."""
     if is_running(context.instance, job_name=quality_job.name):
         return dg.SkipReason("the look before it still runs")
+    due = context.scheduled_execution_time.astimezone(UTC).isoformat()
     return [
-        dg.RunRequest(asset_check_keys=[spec.key for spec in check_specs(suite)], tags={LOOKING: dataset})
+        dg.RunRequest(
+            # Of several runs Dagster wants to know which is which.
+            run_key=f"{dataset} {due}",
+            asset_check_keys=[spec.key for spec in check_specs(suite)],
+            tags={LOOKING: dataset},
+        )
         for dataset, suite in suites().items()
     ]
