@@ -31,6 +31,7 @@ from cryptoflow.warehouse.migrations import migrate_up
 from cryptoflow.warehouse.pool import close_pools
 from cryptoflow_tests import tiers
 from cryptoflow_tests.running_platform import RunningPlatform, started_platform
+from cryptoflow_tests.scratch import scratch_folder
 
 ROOT = Path(__file__).parent
 GIVEN_DATABASE_URL = tiers.GIVEN["CRYPTOFLOW_DATABASE_URL"]
@@ -150,12 +151,12 @@ def _closed_in_unit_tests(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_admin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_admin_url() -> Iterator[str]:
     """A PostgreSQL server, by the URL of a database in which others can be made."""
     if GIVEN_DATABASE_URL:
         yield GIVEN_DATABASE_URL
         return
-    with EmbeddedPostgres.running(tmp_path_factory.mktemp("postgres"), profile="test") as server:
+    with scratch_folder() as folder, EmbeddedPostgres.running(folder / "postgres", profile="test") as server:
         yield server.url("postgres")
 
 

@@ -61,6 +61,8 @@ def test_partitions_are_summed_to_their_table(market: str) -> None:
 def test_slow_statements_tell_queries_and_no_secrets(market: str) -> None:
     with psycopg.connect(market, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        # The server remembers so many statements and no more: those of other tests would push this one out.
+        connection.execute("SELECT pg_stat_statements_reset()")
         connection.execute("SELECT 'a query that is looked for'::text AS looked_for")
         connection.execute("DO $$ BEGIN PERFORM 'a secret'; END $$")
     queries = [str(row["query"]) for row in told(market, "SELECT query, calls FROM analytics.slow_statements")]
