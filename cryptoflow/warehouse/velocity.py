@@ -33,6 +33,7 @@ MARK: Final = "velocity"
 TAIL: Final = timedelta(minutes=15)
 # Hours of an asset that one write computes beside its own work.
 HOURS_PER_WRITE: Final = 2_000
+_MINUTES_PER_HOUR: Final = 60
 _LONGEST_WINDOW: Final = timedelta(hours=24)
 # The week of an hour asks for the same hour of the six days before.
 _FARTHEST_REACH: Final = timedelta(days=6)
@@ -165,18 +166,20 @@ def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: 
         # The hours are kept, their minutes were let go.
         return 0
     ensure_partitions(connection, velocity, set(hours))
-    return connection.execute(
-        hours_statement(),
-        {
-            "hours": instant_array(hours),
-            "assets": integer_array(assets),
-            "low": min(hours),
-            "high": max(hours) + timedelta(hours=1),
-            "hours_before": hours_before(set(hours)),
-            "kept_until": _kept_until(connection, min(hours), now=recorded_at),
-            "recorded_at": recorded_at,
-        },
-    ).rowcount
+    kept_until = _kept_until(connection, min(hours), now=recorded_at)
+    with joined_at_once(connection, len(keys) * _MINUTES_PER_HOUR):
+        return connection.execute(
+            hours_statement(),
+            {
+                "hours": instant_array(hours),
+                "assets": integer_array(assets),
+                "low": min(hours),
+                "high": max(hours) + timedelta(hours=1),
+                "hours_before": hours_before(set(hours)),
+                "kept_until": kept_until,
+                "recorded_at": recorded_at,
+            },
+        ).rowcount
 
 
 def _kept_until(connection: Connection, minute: datetime, *, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from cryptoflow.contracts.closes import CLOSES, market_snapshots
 from cryptoflow.warehouse import planner
 from cryptoflow.warehouse.ahead import make_partitions_ahead
 from cryptoflow.warehouse.snapshots import Snapshot, store_snapshots
+from cryptoflow.warehouse.velocity import compute_marked, mark_hours
 from cryptoflow_tests.closes_model import sample, store
 
 # Far ahead of every clock, so that nothing of it is past its retention.
@@ -144,6 +145,25 @@ def test_no_plan_of_a_tick_reads_a_growing_table_from_end_to_end(
             if node["Node Type"] == "Seq Scan" and node.get("Relation Name") in grown:
                 scanned.add(node["Relation Name"])
     assert scanned == set()
+
+
+def test_hours_of_which_the_planner_knows_nothing_are_joined_by_hashing(
+    database_url: str, plans: list[tuple[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tables that were just filled the planner guesses a row; by that guess it took every row with every other."""
+    store(database_url, *(sample(NOW - n * MINUTE, f"{n + 1}") for n in range(180)))
+    # A few hours are many minutes.
+    monkeypatch.setattr(planner, "_MANY", 100)
+    with psycopg.connect(database_url, options="-c timezone=UTC", cursor_factory=ExplainingCursor) as connection:
+        first = NOW.replace(minute=0, second=0)
+        mark_hours(connection, [(first - timedelta(hours=hours), 1) for hours in range(3)])
+        compute_marked(connection, recorded_at=NOW, most=3)
+        settings = [connection.execute(f"SHOW {name}").fetchone() for name in ("enable_nestloop", "enable_mergejoin")]
+    (plan,) = [plan for text, plan in plans if 'INSERT INTO "market"."velocity"' in text]
+    kinds = [node["Node Type"] for node in nodes(plan)]
+    assert "Merge Join" not in kinds
+    assert kinds.count("Hash Join") >= 4
+    assert settings == [("on",), ("on",)]
 
 
 def nodes(plan: Any) -> Iterator[dict[str, Any]]:
