@@ -84,7 +84,7 @@ def write_page(
         sha256 = page.answer.payload_sha256
         quarantine(connection, [refused(row, sha256, dataset=DATASET, provider=pair.exchange) for row in page.bad])
         broken = len(page.bad) + stored.refused
-        silent = list(_silent_minutes(page, until=minute_of(now), refused=stored.refused_minutes))
+        silent = list(_silent_minutes(page, until=minute_of(now), refused_minutes=stored.refused_minutes))
         _tell_silent(connection, pair, silent, traits=traits, now=now, broken=broken)
     return SpanResult(
         symbol=pair.symbol,
@@ -145,8 +145,8 @@ def candle_of(pair: KnownSymbol, candle: ExchangeCandle) -> Candle:
     )
 
 
-def _silent_minutes(page: CandlePage, *, until: datetime, refused: Set[datetime]) -> Iterator[datetime]:
-    there = {candle.opens_at for candle in page.candles} - refused
+def _silent_minutes(page: CandlePage, *, until: datetime, refused_minutes: Set[datetime]) -> Iterator[datetime]:
+    there = {candle.opens_at for candle in page.candles} - refused_minutes
     minute = page.start
     while minute < min(page.end, until):
         if minute not in there:

@@ -51,7 +51,7 @@ class Ticker:
 
     @property
     def is_rare(self) -> bool:
-        """Whether it has a chance so seldom that one that failed must be told of."""
+        """Whether it has a chance so seldom, or had but one, that one that failed must be told of."""
         return self.usual_gap_seconds is None or self.usual_gap_seconds >= SELDOM.total_seconds()
 
     def is_late(self, now: datetime) -> bool:
@@ -152,7 +152,7 @@ def _failing(ticker: Ticker) -> Finding:
 def _failed_lately(ticker: Ticker) -> Finding:
     return warning(
         "schedules",
-        f"the {ticker.kind} {ticker.name} ticks seldom, and failed at {ticker.ticked_at:%Y-%m-%d %H:%M} UTC:"
+        f"the newest tick of the {ticker.kind} {ticker.name}, at {ticker.ticked_at:%Y-%m-%d %H:%M} UTC, failed:"
         f" {_first_line(ticker.error)}",
         cure="Automation in the Dagster UI has the tick with its traceback. What it would have started can be started"
         " there by hand; it ticks again by itself.",

@@ -1,7 +1,7 @@
 """Python's collector of cyclic garbage in processes that live long and work in batches.
 
 What is imported stays for the life of the process, and what a batch makes lives until the batch is over: walking
-through either again and again, as the collector does by default, finds nothing and takes a tenth of the time of a tick.
+through either again and again, as the collector does by default, finds nothing and took up to a tenth of a large tick.
 What does not belong here: how much memory a process may have.
 """
 

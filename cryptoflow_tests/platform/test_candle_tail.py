@@ -44,6 +44,15 @@ def holes(bench: CandleBench) -> dict[str, CandleReport]:
     return {report.exchange: report for report in reports}
 
 
+def half_an_hour_asked_under(bench: CandleBench, fault: str) -> datetime:
+    """A tail of sound rows, and one of the half hour after it while Binance has the fault; returns its first minute."""
+    tail(bench)
+    bench.advance(timedelta(minutes=30))
+    bench.world.faults.add(fault, provider="binance")
+    tail(bench)
+    return floor(bench.now) - timedelta(minutes=30)
+
+
 def slots(bench: CandleBench, exchange: str, symbol: str) -> dict[datetime, str]:
     """The state of each minute that has no confirmed candle and of which something was said."""
     query = "SELECT starts, ends, state FROM candles.candle_slots WHERE symbol_id = %s"
@@ -139,11 +148,7 @@ def test_when_nobody_answers_the_run_fails(bench: CandleBench) -> None:
 
 @pytest.mark.parametrize("fault", ["nan_values", "negative_price", "zero_price"])
 def test_minutes_whose_rows_are_refused_say_that_they_are_waited_for(bench: CandleBench, fault: str) -> None:
-    tail(bench)
-    bench.advance(timedelta(minutes=30))
-    start = floor(bench.now) - timedelta(minutes=30)
-    bench.world.faults.add(fault, provider="binance")
-    tail(bench)
+    start = half_an_hour_asked_under(bench, fault)
     expected = {start + number * MINUTE for number in range(29)}
     for exchange, symbol in [pair for pair in PAIRS if pair[0] == "binance"]:
         missing = expected - bench.stored_minutes(exchange, symbol, finals=True).keys()
@@ -154,11 +159,7 @@ def test_minutes_whose_rows_are_refused_say_that_they_are_waited_for(bench: Cand
 
 @pytest.mark.parametrize("fault", ["nan_values", "negative_price", "field_changes_type"])
 def test_rows_that_cannot_be_are_refused_and_come_right_later(bench: CandleBench, fault: str) -> None:
-    tail(bench)
-    bench.advance(timedelta(minutes=30))
-    start = floor(bench.now) - timedelta(minutes=30)
-    bench.world.faults.add(fault, provider="binance")
-    tail(bench)
+    start = half_an_hour_asked_under(bench, fault)
     bench.world.faults.clear()
     bench.advance(timedelta(minutes=15))
     tail(bench)
