@@ -18,6 +18,7 @@ from bench.contest import Bench, Beside, Contest, Measure, Row, Side, at_most
 from bench.results import Result, Steps
 from bench.room import Room
 from cryptoflow.errors import PermanentError
+from cryptoflow.runtime.garbage import spare_what_stays
 
 
 class SidesDiffer(PermanentError):
@@ -125,9 +126,11 @@ def _steps(bench: str, played: Sequence[Played]) -> Steps | None:
 
 @contextmanager
 def _clean_heap() -> Iterator[None]:
-    """The collector neither finds the litter of the side before, nor walks through what others still hold."""
-    gc.collect()
-    gc.freeze()
+    """The collector neither finds the litter of the side before, nor walks through what others still hold.
+
+    Beyond that it works as in the platform's workers, for every side.
+    """
+    spare_what_stays()
     try:
         yield
     finally:

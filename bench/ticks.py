@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -53,7 +53,7 @@ _LOOKED_BACK: Final = (
 )
 # Ticks go on from there, and their samples lie some minutes apart.
 _NEAR: Final = 15
-_FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
+_FIGURES: Final = tuple(name for name in Figures.__struct_fields__ if name != "listing")
 MINUTE_TABLES: Final = (market_snapshots, minute_close, close_quality, velocity)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)

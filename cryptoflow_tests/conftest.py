@@ -30,7 +30,7 @@ from cryptoflow.runtime.valkey import EmbeddedValkey
 from cryptoflow.warehouse.migrations import migrate_up
 from cryptoflow.warehouse.pool import close_pools
 from cryptoflow_tests import tiers
-from cryptoflow_tests.running_platform import RunningPlatform, started_platform
+from cryptoflow_tests.running_platform import SMALL_UNIVERSE, RunningPlatform, started_platform
 from cryptoflow_tests.scratch import scratch_folder
 
 ROOT = Path(__file__).parent
@@ -253,8 +253,12 @@ def external_servers() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, external_servers: dict[str, str]) -> Iterator[RunningPlatform]:
-    """The whole platform on the simulated markets, in an empty home; shared, so every test leaves it healthy."""
-    with started_platform(tmp_path_factory.mktemp("home"), external=external_servers) as running:
+    """The whole platform on the simulated markets, in an empty home; shared, so every test leaves it healthy.
+
+    The market is small, so that the first hour's history is fetched in a minute or two, and workers are free again.
+    """
+    settings = {**external_servers, "CRYPTOFLOW_UNIVERSE_SIZE": str(SMALL_UNIVERSE)}
+    with started_platform(tmp_path_factory.mktemp("home"), external=settings) as running:
         yield running
 
 

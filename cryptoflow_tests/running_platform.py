@@ -19,6 +19,8 @@ import psycopg
 
 PROGRAM = str(Path(sys.executable).with_name("cryptoflow"))
 START_SECONDS = 180.0
+# Assets of a platform of which it does not matter how many it has.
+SMALL_UNIVERSE = 60
 _LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {mode: "default",
   executionMetadata: {tags: $tags}, selector: {
   repositoryLocationName: "cryptoflow", repositoryName: "__repository__", jobName: $job}}) {

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
 from typing import Final
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -70,7 +70,7 @@ def _open(room: Room, items: int) -> Iterator[Contest]:
 
 def _changed(snapshot: Snapshot) -> Snapshot:
     assert snapshot.price_usd is not None
-    return replace(snapshot, price_usd=snapshot.price_usd * Decimal("1.01"))
+    return msgspec.structs.replace(snapshot, price_usd=snapshot.price_usd * Decimal("1.01"))
 
 
 def _merge(connection: Connection) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from cryptoflow.collect.planned_pages import PageOutcome, PlannedPages, fetch_planned
 from cryptoflow.collect.planning import DATASET
 from cryptoflow.collect.quarantining import refused
@@ -29,8 +31,7 @@ from cryptoflow.warehouse.quarantine import RefusedRow
 from cryptoflow.warehouse.slots import AskedRanks, SlotState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider says of one asset, under the provider's own key."""
 
     listing: Listing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -37,7 +37,7 @@ from cryptoflow.warehouse.world import settle_world
 QUESTIONS: Final = {COINGECKO: ask_coingecko, COINMARKETCAP: ask_coinmarketcap}
 # A tick has a minute, and a provider that hangs must not take the next tick from the others.
 TICK_REQUEST_SECONDS: Final = 40.0
-_FIGURES: Final = tuple(field.name for field in fields(Figures) if field.name != "listing")
+_FIGURES: Final = tuple(name for name in Figures.__struct_fields__ if name != "listing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

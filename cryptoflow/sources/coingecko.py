@@ -45,7 +45,10 @@ class CoinListing(Wire, frozen=True, kw_only=True):
 
 
 class MarketRow(Wire, frozen=True, kw_only=True):
-    """One coin of the market list. The figures without a default are in every sound row, null or not."""
+    """What is taken of one coin of the market list. The figures without a default are in every sound row, null or not.
+
+    Records, highs and changes in dollars follow from the rest; the answer itself is kept with all that it says.
+    """
 
     coingecko_id: str = field(name="id")
     symbol: str
@@ -57,22 +60,11 @@ class MarketRow(Wire, frozen=True, kw_only=True):
     volume_24h_usd: Decimal | None = field(name="total_volume")
     circulating_supply: Decimal | None
     fully_diluted_valuation_usd: Decimal | None = field(name="fully_diluted_valuation", default=None)
-    high_24h_usd: Decimal | None = field(name="high_24h", default=None)
-    low_24h_usd: Decimal | None = field(name="low_24h", default=None)
-    price_change_24h_usd: Decimal | None = field(name="price_change_24h", default=None)
     price_change_24h_percent: Decimal | None = field(name="price_change_percentage_24h", default=None)
-    market_cap_change_24h_usd: Decimal | None = field(name="market_cap_change_24h", default=None)
-    market_cap_change_24h_percent: Decimal | None = field(name="market_cap_change_percentage_24h", default=None)
     price_change_1h_percent: Decimal | None = field(name="price_change_percentage_1h_in_currency", default=None)
     price_change_7d_percent: Decimal | None = field(name="price_change_percentage_7d_in_currency", default=None)
     total_supply: Decimal | None = None
     max_supply: Decimal | None = None
-    ath_usd: Decimal | None = field(name="ath", default=None)
-    ath_change_percent: Decimal | None = field(name="ath_change_percentage", default=None)
-    ath_at: Instant | None = field(name="ath_date", default=None)
-    atl_usd: Decimal | None = field(name="atl", default=None)
-    atl_change_percent: Decimal | None = field(name="atl_change_percentage", default=None)
-    atl_at: Instant | None = field(name="atl_date", default=None)
     observed_at: Instant | None = field(name="last_updated")
 
 

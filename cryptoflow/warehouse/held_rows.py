@@ -5,7 +5,7 @@ PostgreSQL reads them back by the types of the table, so that no digit is lost. 
 
 from __future__ import annotations
 
-from dataclasses import fields
+from inspect import get_annotations
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,4 +47,4 @@ def _values(connection: Connection, table: sa.Table, text: str) -> dict[str, Any
 
 
 def _named(values: dict[str, Any], record: type[Any]) -> dict[str, Any]:
-    return {field.name: values[field.name] for field in fields(record)}
+    return {name: values[name] for name in get_annotations(record)}

@@ -8,12 +8,12 @@ What does not belong here: judging an answer by it (refine.batch_nature), what b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Final
 
+import msgspec
 from psycopg import sql
 
 from cryptoflow.contracts.closes import market_snapshots
@@ -27,8 +27,7 @@ from cryptoflow.warehouse.statements import statement
 _MOST_TIMES: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastSample:
+class LastSample(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider said of an asset last."""
 
     observed_at: datetime

@@ -6,9 +6,10 @@ What does not belong here: asking providers (collect), how samples are written a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
 
 from cryptoflow.contracts.closes import market_snapshots
 from cryptoflow.warehouse.last_samples import keep_last_samples
@@ -16,9 +17,8 @@ from cryptoflow.warehouse.minutes import Written, write_samples
 from cryptoflow.warehouse.pool import Connection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """One provider's figures of one asset at one instant."""
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider's figures of one asset at one instant. A struct, for a tick makes thousands."""
 
     observed_at: datetime | None
     provider: str

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cryptoflow.collect.releasing import (
@@ -233,7 +234,7 @@ def test_a_page_that_waits_costs_only_its_own_assets_and_fills_its_slot_when_rel
 
 def figures(snapshot: Snapshot, number: int) -> Figures:
     key = f"coin-{number}"
-    names = [name for name in Figures.__dataclass_fields__ if name != "listing"]
+    names = [name for name in Figures.__struct_fields__ if name != "listing"]
     said = {name: getattr(snapshot, name) for name in names}
     return Figures(listing=Listing(key=key, slug=key, symbol=key, name=key), **said)
 
@@ -243,7 +244,7 @@ def tick(url: str, minute: int, numbers: Sequence[int], *, asked: int) -> Stored
     at = NOON + minute * MINUTE
     found = [
         figures(
-            replace(
+            msgspec.structs.replace(
                 sample(at, str(number + minute / 1000), volume_24h_usd=None, market_cap_usd=None),
                 market_cap_rank=number,
             ),
@@ -307,7 +308,7 @@ def test_alike_is_all_of_the_same_kind_that_waits(jumped: str, tmp_path: Path) -
 def held_row(url: str, **changes: object) -> str:
     """A row that a rule of an earlier day refused, by its name."""
     row = sample(NOON, "12.30")
-    values = {name: getattr(row, name) for name in row.__dataclass_fields__} | changes
+    values = {name: getattr(row, name) for name in row.__struct_fields__} | changes
     values["payload_sha256"] = "\\x" + row.payload_sha256.hex()
     text = json.dumps({name: None if value is None else str(value) for name, value in values.items()})
     with transaction(url) as connection:
