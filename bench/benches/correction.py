@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from random import Random
 from typing import Final
 
+import msgspec
 import psycopg
 
 from bench.contest import Bench, Beside, Contest, Row, Side, faster
@@ -107,7 +107,7 @@ class _Corrections:
         self._fetched_at += timedelta(seconds=1)
         self.recorded_at = lock_closes(connection)
         changed = (
-            replace(one, price_usd=one.price_usd * factor, fetched_at=self._fetched_at)
+            msgspec.structs.replace(one, price_usd=one.price_usd * factor, fetched_at=self._fetched_at)
             for one in self._samples
             if one.price_usd is not None
         )

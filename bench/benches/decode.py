@@ -25,7 +25,7 @@ from cryptoflow.sources.decode import decode_rows
 from cryptoflow.sources.ledger import RawAnswer
 
 _WIRE_NAMES: Final = {member.name: member.encode_name for member in msgspec.structs.fields(MarketRow)}
-_INSTANTS: Final = ("ath_at", "atl_at", "observed_at")
+_INSTANTS: Final = ("observed_at",)
 
 
 @contextmanager
