@@ -20,13 +20,18 @@ days AS (
         upper(asked.span) - INTERVAL '1 minute',
         INTERVAL '1440 minutes'
     ) AS day (starts)
-    LEFT JOIN candles.coarse_candles AS known
-        ON known.interval = '1d' AND day.starts = known.open_time AND asked.symbol_id = known.symbol_id
+    -- An aggregate of at most one row: so each is looked up by itself, where a join would read what all symbols have.
+    CROSS JOIN LATERAL (
+        SELECT
+            max(coarse.samples) AS samples,
+            bool_and(coarse.is_final) AS is_final
+        FROM candles.coarse_candles AS coarse
+        WHERE coarse.interval = '1d' AND coarse.open_time = day.starts AND coarse.symbol_id = asked.symbol_id
+    ) AS known
 ),
 
 hours AS (
     SELECT
-        days.symbol_id,
         hour.starts,
         known.samples,
         known.is_final
@@ -34,8 +39,13 @@ hours AS (
     CROSS JOIN LATERAL generate_series(
         days.starts, days.starts + INTERVAL '1380 minutes', INTERVAL '60 minutes'
     ) AS hour (starts)
-    LEFT JOIN candles.coarse_candles AS known
-        ON known.interval = '1h' AND hour.starts = known.open_time AND days.symbol_id = known.symbol_id
+    CROSS JOIN LATERAL (
+        SELECT
+            max(coarse.samples) AS samples,
+            bool_and(coarse.is_final) AS is_final
+        FROM candles.coarse_candles AS coarse
+        WHERE coarse.interval = '1h' AND coarse.open_time = hour.starts AND coarse.symbol_id = days.symbol_id
+    ) AS known
     WHERE days.samples < 1440 OR NOT days.is_final
 ),
 

@@ -11,28 +11,30 @@ WITH days AS (
 )
 
 SELECT
-    least(symbols.listed_at, observed.first_minute) AS starts,
+    least(symbols.listed_at, head.first_minute) AS starts,
     CASE
         WHEN symbols.delisted_at IS NOT NULL
-            THEN greatest(symbols.delisted_at, observed.last_minute + INTERVAL '1 minute')
+            THEN greatest(symbols.delisted_at, tail.last_minute + INTERVAL '1 minute')
         -- Nobody follows a symbol that only files told of: nothing is expected after them.
         WHEN symbols.status = 'unknown'
-            THEN observed.last_minute + INTERVAL '1 minute'
+            THEN tail.last_minute + INTERVAL '1 minute'
     END AS ends
 FROM candles.symbols AS symbols
 CROSS JOIN days
-LEFT JOIN LATERAL (
-    SELECT
-        min(minutes.open_time) FILTER (
-            WHERE minutes.open_time < days.first_day + INTERVAL '1440 minutes'
-        ) AS first_minute,
-        max(minutes.open_time) AS last_minute
+CROSS JOIN LATERAL (
+    SELECT min(minutes.open_time) AS first_minute
     FROM candles.minute_candles AS minutes
     WHERE
         minutes.symbol_id = symbols.symbol_id
-        AND (
-            (minutes.open_time >= days.first_day AND minutes.open_time < days.first_day + INTERVAL '1440 minutes')
-            OR (minutes.open_time >= days.last_day AND minutes.open_time < days.last_day + INTERVAL '1440 minutes')
-        )
-) AS observed ON TRUE
+        AND minutes.open_time >= days.first_day
+        AND minutes.open_time < days.first_day + INTERVAL '1440 minutes'
+) AS head
+CROSS JOIN LATERAL (
+    SELECT max(minutes.open_time) AS last_minute
+    FROM candles.minute_candles AS minutes
+    WHERE
+        minutes.symbol_id = symbols.symbol_id
+        AND minutes.open_time >= days.last_day
+        AND minutes.open_time < days.last_day + INTERVAL '1440 minutes'
+) AS tail
 WHERE symbols.symbol_id = %(symbol_id)s;
