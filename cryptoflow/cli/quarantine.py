@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -25,11 +26,14 @@ from cryptoflow.settings import load_settings
 
 if TYPE_CHECKING:
     from cryptoflow.collect.releasing import Decided
+    from cryptoflow.collect.snapshot_questions import Figures
     from cryptoflow.warehouse.quarantine_decisions import HeldAnswer, HeldRow
 
 app = typer.Typer(help="What was refused and waits for somebody to decide: list, show, release, discard.")
 _ROWS_SHOWN = 5
 _MOST_LISTED = 200
+# Of a row of an answer: shown under other names, or with the answer.
+_UNTOLD = {"listing", "payload_sha256", "fetched_at"}
 
 AlikeOption = Annotated[
     bool, typer.Option("--alike", help="And every other answer of the same provider that waits for the same reason.")
@@ -127,12 +131,9 @@ def _told(database_url: str, held: HeldAnswer | HeldRow) -> dict[str, object]:
     }
 
 
-def _row_of(figures: object) -> dict[str, object]:
-    described = asdict(figures)  # type: ignore[call-overload]
-    listing = described.pop("listing")
-    return {"key": listing["key"], "name": listing["name"]} | {
-        name: value for name, value in described.items() if name not in ("payload_sha256", "fetched_at")
-    }
+def _row_of(figures: Figures) -> dict[str, object]:
+    named: dict[str, object] = {"key": figures.listing.key, "name": figures.listing.name}
+    return named | {name: value for name, value in msgspec.structs.asdict(figures).items() if name not in _UNTOLD}
 
 
 def _say(told: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from cryptoflow.ops.finding import Finding, ok, warning
 from cryptoflow.warehouse.retention import days_past_retention
 
-# Housekeeping lets go once a day; a day that is this much over its time was left by two rounds of it.
+# Housekeeping lets go once a day; a day that was past its time so long ago was left by two rounds of it.
 LATE: Final = timedelta(days=2)
 
 
@@ -19,7 +19,7 @@ def look_at_retention(database_url: str, *, now: datetime) -> list[Finding]:
     """Days that should have gone."""
     late = days_past_retention(database_url, now=now - LATE)
     if not late:
-        return [ok("retention", "no day of samples and minutes is past its time")]
+        return [ok("retention", "no day of samples and minutes stays past its time")]
     return [
         warning(
             "retention",

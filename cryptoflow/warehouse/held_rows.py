@@ -5,7 +5,6 @@ PostgreSQL reads them back by the types of the table, so that no digit is lost. 
 
 from __future__ import annotations
 
-from inspect import get_annotations
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from cryptoflow.contracts.closes import market_chart_points, market_snapshots
 from cryptoflow.warehouse.candles import Candle, Origin
 from cryptoflow.warehouse.chart_points import ChartPoint
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.records import names_of
 from cryptoflow.warehouse.snapshots import Snapshot
 
 
@@ -47,4 +47,4 @@ def _values(connection: Connection, table: sa.Table, text: str) -> dict[str, Any
 
 
 def _named(values: dict[str, Any], record: type[Any]) -> dict[str, Any]:
-    return {name: values[name] for name in get_annotations(record)}
+    return {name: values[name] for name in names_of(record)}

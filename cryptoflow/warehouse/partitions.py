@@ -1,12 +1,14 @@
 """Partitions of fact tables: made for the instants that are about to be written, found again, never guessed from names.
 
-A partition is named after the start of its period, but what it holds is read from PostgreSQL's catalog.
+A partition is named after the start of its period, but what it holds is read from PostgreSQL's catalog. Its comment
+says when it was made: history brings days long past, and whoever waits for them to go has to know since when.
 What does not belong here: dropping (retention).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -16,11 +18,25 @@ from psycopg import sql
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import FILL_WITH_ROOM
 from cryptoflow.warehouse.pool import Connection
+from cryptoflow.warehouse.statements import statement
 
 Period = Literal["hour", "day", "month", "year"]
 # Two writers must not make the same partition; the number is arbitrary and only has to be the same everywhere.
 _LOCK_KEY: Final = 7_246_004
 _NAMES: Final = {"hour": "y%Ym%md%dh%H", "day": "y%Ym%md%d", "month": "y%Ym%m", "year": "y%Y"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A part of a table, for rows of [starts, ends)."""
+
+    table: sa.Table
+    name: str
+    starts: datetime
+    ends: datetime
+    total_bytes: int
+    made_at: datetime | None
+    """None: before this was noted."""
 
 
 def period_start(instant: datetime, period: Period) -> datetime:
@@ -64,6 +80,23 @@ def ensure_partitions(connection: Connection, table: sa.Table, instants: set[dat
     return list(missing.values())
 
 
+def partitions_of(connection: Connection, tables: Sequence[sa.Table]) -> list[Partition]:
+    """The partitions that the tables have, by table and start."""
+    by_name = {str(table): table for table in tables}
+    found = connection.execute(statement("ops/select_partitions"), {"tables": list(by_name)})
+    return [
+        Partition(
+            table=by_name[table_name],
+            name=name,
+            starts=starts.astimezone(UTC),
+            ends=ends.astimezone(UTC),
+            total_bytes=total_bytes,
+            made_at=made_at,
+        )
+        for table_name, name, starts, ends, total_bytes, made_at in found
+    ]
+
+
 def missing_partitions(connection: Connection, table: sa.Table, instants: set[datetime]) -> list[str]:
     """The partitions that rows with these instants need and that are not there."""
     return list(_missing(connection, table, instants).values())
@@ -91,6 +124,8 @@ def _make(connection: Connection, table: sa.Table, name: str, *, start: datetime
     parent, part = sql.Identifier(str(table.schema), table.name), sql.Identifier(str(table.schema), name)
     room = sql.SQL(f" WITH (fillfactor = {FILL_WITH_ROOM})" if contract_of(table).room_for_updates else "")
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(part, parent) + room)
+    made = f"Made {datetime.now(UTC).isoformat(timespec='seconds')}"
+    connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(part, sql.Literal(made)))
     connection.execute(
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
             parent, part, sql.Literal(start.isoformat()), sql.Literal(end.isoformat())

@@ -36,6 +36,7 @@ from cryptoflow.warehouse.archives import (
     write_archive,
 )
 from cryptoflow.warehouse.locks import work_lock
+from cryptoflow.warehouse.partitions import Partition, partitions_of
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.statements import statement
@@ -98,9 +99,16 @@ def expired_days(database_url: str, *, now: datetime) -> list[Day]:
 
 
 def days_past_retention(database_url: str, *, now: datetime) -> list[date]:
-    """The same days without their proof, which takes counting rows. Changes nothing."""
+    """Days that were past retention at the instant already, without their proof, which takes counting rows.
+
+    What was made since (history brings days long past) is left out.
+    """
     with transaction(database_url) as connection:
-        return [starts.date() for (starts, _), _ in _past_days(connection, now=now)]
+        return [
+            partitions[0].starts.date()
+            for partitions in _past_days(connection, now=now)
+            if all(one.made_at is None or one.made_at <= now for one in partitions)
+        ]
 
 
 def retain(database_url: str, *, now: datetime, folder: Path, on_day: Callable[[Day], None] | None = None) -> list[Day]:
@@ -188,32 +196,29 @@ def _drop_partitions(connection: Connection, day: Day) -> None:
 def _expired_days(connection: Connection, *, now: datetime) -> list[Day]:
     return [
         Day(
-            starts=starts,
-            ends=ends,
-            parts=[_part(connection, table, partition, size, day=starts.date()) for table, partition, size in parts],
+            starts=partitions[0].starts,
+            ends=partitions[0].ends,
+            parts=[_part(connection, one) for one in partitions],
             kept_because=None,
         )
-        for (starts, ends), parts in _past_days(connection, now=now)
+        for partitions in _past_days(connection, now=now)
     ]
 
 
-def _past_days(
-    connection: Connection, *, now: datetime
-) -> list[tuple[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]]]:
-    """Days that lie before the retention of all of their tables, oldest first, with each table's partition and size."""
-    tables = {str(table): table for table in DAILY_TABLES}
-    found = connection.execute(statement("ops/select_partitions"), {"tables": list(tables)}).fetchall()
-    by_day: dict[tuple[datetime, datetime], list[tuple[sa.Table, str, int]]] = {}
-    for name, partition, starts, ends, size in found:
-        by_day.setdefault((starts, ends), []).append((tables[name], partition, size))
+def _past_days(connection: Connection, *, now: datetime) -> list[list[Partition]]:
+    """Of days that lie before the retention of all of their tables, oldest first, each table's partition."""
+    by_day: dict[datetime, list[Partition]] = {}
+    for one in partitions_of(connection, DAILY_TABLES):
+        by_day.setdefault(one.starts, []).append(one)
     return [
-        (day, parts)
-        for day, parts in sorted(by_day.items())
-        if all(day[1] <= _retained_from(table, now) for table, _, _ in parts)
+        partitions
+        for _, partitions in sorted(by_day.items())
+        if all(one.ends <= _retained_from(one.table, now) for one in partitions)
     ]
 
 
-def _part(connection: Connection, table: sa.Table, partition: str, size: int, *, day: date) -> Part:
+def _part(connection: Connection, partition: Partition) -> Part:
+    table, day = partition.table, partition.starts.date()
     rows, newest = _count(connection, table, day)
     archives = known_archives(connection, str(table), day)
     archive, number = None, None
@@ -223,8 +228,8 @@ def _part(connection: Connection, table: sa.Table, partition: str, size: int, *,
         archive = archives[-1].path if number is None else archive_path(table, day, part=number)
     return Part(
         table=table,
-        partition=partition,
-        total_bytes=size,
+        partition=partition.name,
+        total_bytes=partition.total_bytes,
         rows=rows,
         newest_recorded_at=newest,
         archive=archive,

@@ -18,7 +18,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.candles import FIGURES, price_ticks
 from cryptoflow.warehouse.candles import Candle
 from cryptoflow.warehouse.merge import written_columns
-from cryptoflow.warehouse.partitions import ensure_partitions
+from cryptoflow.warehouse.partitions import ensure_partitions, partitions_of
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import refuse_staged, stage_of, stage_rows
 from cryptoflow.warehouse.statements import statement
@@ -107,9 +107,8 @@ def drop_old_ticks(connection: Connection, *, now: datetime) -> list[str]:
     """Let go of the hours of trades that are past their retention; returns their partitions."""
     days = contract_of(price_ticks).retention.days
     assert days is not None
-    name = f"{price_ticks.schema}.{price_ticks.name}"
-    found = connection.execute(statement("ops/select_partitions"), {"tables": [name]}).fetchall()
-    gone = [partition for _, partition, _, ends, _ in found if ends <= now - timedelta(days=days)]
+    kept_from = now - timedelta(days=days)
+    gone = [one.name for one in partitions_of(connection, [price_ticks]) if one.ends <= kept_from]
     for partition in gone:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*partition.split("."))))
     return gone

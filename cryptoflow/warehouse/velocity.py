@@ -21,7 +21,7 @@ from cryptoflow.contracts.closes import minute_close
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
 from cryptoflow.warehouse.arrays import instant_array, integer_array
-from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions
+from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions, partitions_of
 from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
@@ -188,10 +188,9 @@ def _kept_until(connection: Connection, minute: datetime, *, now: datetime) -> d
     assert days is not None
     if minute - _LONGEST_WINDOW - HOLD > now - timedelta(days=days):
         return _NEVER
-    partitions = connection.execute(statement("ops/select_partitions"), {"tables": [str(minute_close)]}).fetchall()
-    oldest = min((starts for _, _, starts, _, _ in partitions), default=None)
+    oldest = min((partition.starts for partition in partitions_of(connection, [minute_close])), default=None)
     if oldest is None:
         return _NEVER
     # Hours are kept for ever: where there are some and no minutes, the minutes were let go.
     were_older = connection.execute(statement("market/select_hours_before"), {"instant": oldest}).fetchone()
-    return oldest.astimezone(UTC) + _LONGEST_WINDOW + HOLD if were_older else _NEVER
+    return oldest + _LONGEST_WINDOW + HOLD if were_older else _NEVER

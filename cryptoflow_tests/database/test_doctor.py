@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from psycopg import sql
 from typer.testing import CliRunner
 
 from cryptoflow.cli.main import app
@@ -307,7 +308,14 @@ def test_days_that_should_have_gone(servers: str) -> None:
     now = datetime.now(UTC)
     kept_days = contract_of(minute_close).retention.days
     assert kept_days is not None
-    make_partitions_ahead(servers, now=now - timedelta(days=kept_days + 40))
+    made = make_partitions_ahead(servers, now=now - timedelta(days=kept_days + 40))
+    assert [told["state"] for told in doctor()[1]["retention"]] == ["ok"], "no housekeeping since they were made"
+    with psycopg.connect(servers) as connection:
+        for partition in made:
+            age = sql.SQL("COMMENT ON TABLE {} IS {}").format(
+                sql.Identifier(*partition.split(".")), sql.Literal(f"Made {now - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}")
+            )
+            connection.execute(age)
     (told,) = doctor()[1]["retention"]
     assert told["state"] == "warning"
     assert f"the oldest {now - timedelta(days=kept_days + 40):%Y-%m-%d}" in told["what"]

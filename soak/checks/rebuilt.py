@@ -7,7 +7,6 @@ What does not belong here: whether samples and minutes are true (answers, exchan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -17,6 +16,7 @@ from psycopg import sql
 from cryptoflow.contracts.closes import CLOSES, market_chart_points, market_snapshots
 from cryptoflow.warehouse.candles import Candle
 from cryptoflow.warehouse.chart_points import ChartPoint
+from cryptoflow.warehouse.records import names_of, record_of
 from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow_tests import candles_model, closes_model
 from soak.checks.verdict import Verdict, verdict
@@ -94,9 +94,8 @@ def differences(held: Mapping[Key, object], wanted: Mapping[Key, object], *, tab
 
 def read_records(database_url: str, table: sa.Table, kind: type[Record]) -> list[Record]:
     """Every row of a table as the record that is written into it."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     statement = sql.SQL("SELECT {} FROM {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(str(table.schema), table.name)
+        sql.SQL(", ").join(map(sql.Identifier, names_of(kind))), sql.Identifier(str(table.schema), table.name)
     )
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
-        return [kind(**dict(zip(names, row, strict=True))) for row in connection.execute(statement)]
+        return [record_of(kind, row) for row in connection.execute(statement)]
