@@ -65,6 +65,7 @@ def _sized(machine: Machine) -> dict[str, str]:
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
+        "wal_compression": "pglz",  # the first change of a page after a checkpoint logs the whole page
         "shared_buffers": _megabytes(shared),
         "effective_cache_size": _megabytes(max(machine.memory_bytes // 2, shared)),
         "work_mem": _megabytes(_between(machine.memory_bytes // 256, low=4 * MEBIBYTE, high=64 * MEBIBYTE)),
