@@ -29,8 +29,10 @@ from cryptoflow.warehouse.symbols import ensure_symbol
 
 _PAIRS: Final = 20
 _COUNT: Final = "SELECT count(*) FROM candles.minute_candles"
-# A minute of every three or four days.
-_LOSE: Final = "DELETE FROM candles.minute_candles WHERE mod(extract(EPOCH FROM open_time)::bigint / 60, 5003) = 29"
+# A minute of every three or four days, of the first day too.
+_LOSE: Final = """
+    DELETE FROM candles.minute_candles WHERE mod(extract(EPOCH FROM open_time - %s)::bigint / 60, 5003) = 29
+"""
 _LIFE: Final = """
     SELECT extract(EPOCH FROM max(open_time) - min(open_time))::int / 60 + 1
     FROM candles.minute_candles WHERE symbol_id = %s
@@ -108,7 +110,7 @@ def _expected(given: Downloaded) -> int:
 
 def _import_with_holes(given: Downloaded) -> None:
     import_files(given.url, given.pair, given.files, given.received_at)
-    given.connection.execute(_LOSE)
+    given.connection.execute(_LOSE, (STARTS_AT,))
     given.connection.execute("TRUNCATE candles.coarse_candles")
     symbol_id = given.pair.symbol_id
     with transaction(given.url) as connection:

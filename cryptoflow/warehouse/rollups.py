@@ -9,7 +9,7 @@ built while they were stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -166,31 +166,38 @@ RETURNING bucket, asset_id
 """
 
 
+# What a bucket takes from the first finer row in it, and what from the last.
+_OPENING: Final = ("open_usd", "first_at")
+_CLOSING: Final = (*LAST_FIGURES, "last_at")
+
+
 # Bytes, because a composed statement is put together anew at every execution: thousands of times in a backfill.
 @cache
 def _build_statement(grain: Grain) -> bytes:
-    """Build one bucket for the given assets from the finer grain, and merge it; returns how many rows changed."""
+    """Build one bucket for the given assets from the finer grain, and merge it; returns how many rows changed.
+
+    Open and close are those of the bucket's first and last place, found by the way in one pass; where no finer row
+    stands there, those of the first and last that there are, looked up.
+    """
     finer_grain = CADENCES[grain].built_from
     assert finer_grain is not None
     finer = CLOSES[finer_grain]
+    last_place = sql.SQL("%(bucket)s + {} - {}").format(length_of(grain), length_of(finer_grain))
     statement = (
         sql.SQL(
             """
-        WITH finer AS (
-            SELECT bucket, asset_id, {spans}, {figures}
-            FROM {finer}
-            WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length} AND asset_id = any(%(assets)s)
-        ),
-
-        folded AS (
+        WITH folded AS (
             SELECT
                 asset_id,
                 min(bucket) AS first_bucket,
                 max(bucket) AS last_bucket,
-                max(high_usd) AS high_usd,
-                min(low_usd) AS low_usd,
-                count(*)::int AS samples
-            FROM finer
+                max({high}) AS high_usd,
+                min({low}) AS low_usd,
+                count(*)::int AS samples,
+                {of_first_place},
+                {of_last_place}
+            FROM {finer}
+            WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length} AND asset_id = any(%(assets)s)
             GROUP BY asset_id
         ),
 
@@ -198,20 +205,25 @@ def _build_statement(grain: Grain) -> bytes:
             SELECT
                 %(bucket)s::timestamptz AS bucket,
                 folded.asset_id,
-                opening.open_usd,
+                {opening},
                 folded.high_usd,
                 folded.low_usd,
-                {last_figures},
+                {closing},
                 folded.samples,
                 {expected} AS expected_samples,
-                opening.first_at,
-                closing.last_at,
                 {version}::smallint AS formula_version
             FROM folded
-            INNER JOIN finer AS opening
-                ON folded.asset_id = opening.asset_id AND folded.first_bucket = opening.bucket
-            INNER JOIN finer AS closing
-                ON folded.asset_id = closing.asset_id AND folded.last_bucket = closing.bucket
+            LEFT JOIN {finer} AS opening
+                ON
+                    nullif(folded.first_bucket, %(bucket)s) = opening.bucket
+                    AND folded.asset_id = opening.asset_id
+                    -- The bounds say the same; by them the partitions are chosen.
+                    AND opening.bucket > %(bucket)s AND opening.bucket < %(bucket)s + {length}
+            LEFT JOIN {finer} AS closing
+                ON
+                    nullif(folded.last_bucket, {last_place}) = closing.bucket
+                    AND folded.asset_id = closing.asset_id
+                    AND closing.bucket >= %(bucket)s AND closing.bucket < {last_place}
             LEFT JOIN {table} AS standing
                 ON folded.asset_id = standing.asset_id AND standing.bucket = %(bucket)s
             -- Less than what stands was built from: finer rows are gone, and what is left does not tell the whole.
@@ -220,18 +232,24 @@ def _build_statement(grain: Grain) -> bytes:
                 OR (
                     NOT {were_let_go}
                     AND folded.samples >= standing.samples
-                    AND opening.first_at <= standing.first_at
-                    AND closing.last_at >= standing.last_at
+                    AND {first_at} <= standing.first_at
+                    AND {last_at} >= standing.last_at
                 )
         ),
         """
         ).format(
-            spans=_spans(finer_grain),
-            figures=_columns(LAST_FIGURES),
+            high=_column("high_usd", finer_grain),
+            low=_column("low_usd", finer_grain),
+            of_first_place=_found_by_the_way("opening", _OPENING, finer_grain, place=sql.SQL("%(bucket)s")),
+            of_last_place=_found_by_the_way("closing", _CLOSING, finer_grain, place=last_place),
+            opening=_as_columns({name: _taken("opening", name, finer_grain) for name in _OPENING}),
+            closing=_as_columns({name: _taken("closing", name, finer_grain) for name in _CLOSING}),
+            first_at=_taken("opening", "first_at", finer_grain),
+            last_at=_taken("closing", "last_at", finer_grain),
+            last_place=last_place,
             finer=sql.Identifier(str(finer.schema), finer.name),
             table=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
             length=length_of(grain),
-            last_figures=_columns(LAST_FIGURES, prefix="closing"),
             expected=_expected(grain, finer_grain),
             version=sql.Literal(FORMULA_VERSION),
             were_let_go=were_let_go(grain),
@@ -242,11 +260,29 @@ def _build_statement(grain: Grain) -> bytes:
     return statement.as_bytes()
 
 
-def _spans(finer: Grain) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(sql.Identifier(span_column(finer, name)), sql.Identifier(name))
-        for name in span_columns()
+def _found_by_the_way(row: str, names: Sequence[str], finer: Grain, *, place: sql.Composable) -> sql.Composed:
+    """What the finer row at the place says, as aggregates: there is one such row at most."""
+    return _as_columns(
+        {
+            f"{row}_{name}": sql.SQL("max({}) FILTER (WHERE bucket = {})").format(_column(name, finer), place)
+            for name in names
+        }
     )
+
+
+def _taken(row: str, name: str, finer: Grain) -> sql.Composed:
+    """What was looked up, which is nothing where the row stands at its place; else what was found by the way."""
+    return sql.SQL("coalesce({}.{}, {})").format(
+        sql.Identifier(row), _column(name, finer), sql.Identifier("folded", f"{row}_{name}")
+    )
+
+
+def _column(name: str, finer: Grain) -> sql.Identifier:
+    return sql.Identifier(span_column(finer, name) if name in span_columns() else name)
+
+
+def _as_columns(values: Mapping[str, sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in values.items())
 
 
 def _expected(grain: Grain, finer: Grain) -> sql.SQL:
@@ -255,7 +291,3 @@ def _expected(grain: Grain, finer: Grain) -> sql.SQL:
         f"(extract(EPOCH FROM %(bucket)s + INTERVAL '1 {grain.value}' - %(bucket)s)"
         f" / extract(EPOCH FROM INTERVAL '1 {finer.value}'))::int"
     )
-
-
-def _columns(names: tuple[str, ...], *, prefix: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

@@ -35,7 +35,7 @@ class ListeningCursor(psycopg.Cursor[TupleRow]):
 
     def execute(self, query: Any, *arguments: Any, **options: Any) -> ListeningCursor:
         text = query.as_string(self.connection) if hasattr(query, "as_string") else str(query)
-        if "WITH finer AS" in text:
+        if "WITH folded AS" in text:
             type(self).built.append(text.partition('INSERT INTO "market"."')[2].partition("_close")[0])
         super().execute(query, *arguments, **options)
         return self
