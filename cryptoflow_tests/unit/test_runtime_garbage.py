@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cryptoflow.defs.platform.worker_app import _clear_up
 from cryptoflow.runtime.garbage import spare_what_stays
 
 
@@ -46,3 +47,11 @@ def test_a_batch_of_rows_is_not_walked_through_again_and_again() -> None:
     rows = [[number] for number in range(20_000)]
     assert [generation["collections"] for generation in gc.get_stats()] == before
     assert len(rows) == 20_000
+
+
+def test_a_worker_frees_what_a_run_left_behind() -> None:
+    spare_what_stays()
+    left = weakref.ref(Knot())
+    assert left() is not None, "the collector comes by itself after many more objects"
+    _clear_up(task_id="some", state="SUCCESS")
+    assert left() is None

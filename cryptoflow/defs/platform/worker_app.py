@@ -1,12 +1,14 @@
 """The Celery application of the warm workers: `celery -A cryptoflow.defs.platform.worker_app worker`.
 
-It is the launcher's own application with Dagster's two tasks on it, plus three habits: the definitions are imported
-before the first run arrives, a heartbeat tells that the worker lives, and runs whose worker died are given back to
-Dagster, which fails and retries them. Nothing happens at import: Celery asks for `app`, and only then is it built.
+It is the launcher's own application with Dagster's two tasks on it, plus four habits: the definitions are imported
+before the first run arrives, what a run left behind is freed after it, a heartbeat tells that the worker lives, and
+runs whose worker died are given back to Dagster, which fails and retries them. Nothing happens at import: Celery asks
+for `app`, and only then is it built.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -45,6 +47,7 @@ def _build_app() -> Celery:
     app.conf.worker_hijack_root_logger = False
     app.conf.worker_redirect_stdouts = False
     signals.worker_process_init.connect(_warm, weak=False)
+    signals.task_postrun.connect(_clear_up, weak=False)
     signals.worker_ready.connect(_begin_watching, weak=False)
     return app
 
@@ -53,6 +56,11 @@ def _warm(**_: object) -> None:
     """Import in the pool process what a run needs, so that the first run is as fast as the next."""
     importlib.import_module("cryptoflow.definitions")
     spare_what_stays()
+
+
+def _clear_up(**_: object) -> None:
+    """Free what the run left behind, now that nobody waits: Dagster leaves cycles, and the collector comes seldom."""
+    gc.collect()
 
 
 def _begin_watching(sender: Any, **_: object) -> None:
