@@ -114,6 +114,9 @@ def disturb(
                 _do(platform, world, journal, waiting.pop(0))
             if passed >= len(measured) * MEASURE_EVERY_SECONDS:
                 measured.append(measure(platform, world))
+                journal.write(
+                    "memory", parts={name: round(part.mebibytes) for name, part in measured[-1].parts.items()}
+                )
             on_progress(passed)
             time.sleep(_LOOK_EVERY_SECONDS)
     return measured

@@ -72,13 +72,13 @@ def _longest_life(measured: Sequence[Figures], name: str) -> list[tuple[float, f
 
 
 def _growth(life: Sequence[tuple[float, float]]) -> float | None:
-    """The second third against the last: by the medians, so that one busy instant does not count."""
+    """The last third against the second, by their lowest: what is lost never comes back, what work needs does."""
     third = len(life) // 3
     if not third or life[-1][0] - life[0][0] < SHORTEST_SECONDS:
         return None
     earlier, later = life[third : 2 * third], life[-third:]
     hours = (median(at for at, _ in later) - median(at for at, _ in earlier)) / 3_600
-    return (median(size for _, size in later) - median(size for _, size in earlier)) / hours
+    return (min(size for _, size in later) - min(size for _, size in earlier)) / hours
 
 
 def memory_is_bounded(measured: Sequence[Figures]) -> Verdict:
