@@ -14,7 +14,7 @@ from soak.checks.slots import Accounts
 from soak.figures import Figures, Part
 from soak.journal import LATE_ANSWER_SECONDS, Journal, read_journal
 from soak.plan import PARTS, draw
-from soak.trial import Recovery
+from soak.trial import Recovery, _counts
 from soak.world import SPARE_SECONDS, seconds_behind
 
 SLOT = datetime(2026, 6, 1, 12, 5, tzinfo=UTC)
@@ -127,3 +127,9 @@ def test_a_platform_that_did_not_recover_is_a_break() -> None:
     assert it_recovered(Recovery(seconds=300, complaints=["run 1 is STARTED since before"])).breaks == (
         "run 1 is STARTED since before",
     )
+
+
+def test_what_an_hourly_look_said_meanwhile_is_no_complaint() -> None:
+    assert _counts({"state": "broken", "subject": "disk"})
+    assert not _counts({"state": "warning", "subject": "disk"})
+    assert not _counts({"state": "broken", "subject": "quality of market.daily_close"})
