@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from socket import socket
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,11 +18,6 @@ from cryptoflow.ops.alerts import go_round
 from cryptoflow.ops.doctor import examine, look_at_disk
 from cryptoflow.ops.finding import Finding, broken
 from cryptoflow.ops.room import RoomSample, free_bytes_in, keep_room
-from cryptoflow.quality.outcome import Outcome as Looked
-from cryptoflow.quality.results import record_outcomes
-from cryptoflow.quality.suites import suite_of
-from cryptoflow.quality.window import Window
-from cryptoflow.runtime.heartbeat import Heartbeat
 from cryptoflow.runtime.urls import with_database
 from cryptoflow.settings import load_settings
 from cryptoflow.sources.breaker import Circuit, breaker_key
@@ -35,61 +25,12 @@ from cryptoflow.sources.ledger import ProviderCall
 from cryptoflow.sources.providers import provider_from_settings
 from cryptoflow.warehouse import migrations
 from cryptoflow.warehouse.ahead import make_partitions_ahead
-from cryptoflow.warehouse.collections import Outcome, close_collection, open_collection
+from cryptoflow.warehouse.collections import Outcome
 from cryptoflow.warehouse.migrations import migrate_down
-from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.quarantine import RefusedRow, quarantine
-from cryptoflow.warehouse.slots import Slot, SlotState, close_slot
 from cryptoflow.warehouse.usage import PostgresLedger
-from cryptoflow_tests.closes_model import sample, store
+from cryptoflow_tests.database.examined import collect, doctor, states
 
-
-@pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CRYPTOFLOW_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "300")
-
-
-@pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch, database_url: str, valkey_url: str) -> str:
-    """Both servers, set as external ones, with workers that beat and a collection that went well."""
-    monkeypatch.setenv("CRYPTOFLOW_DATABASE_URL", database_url)
-    monkeypatch.setenv("CRYPTOFLOW_DAGSTER_DATABASE_URL", database_url)
-    monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", valkey_url)
-    for worker in ("worker-ticks@here", "worker-1@here"):
-        Heartbeat(redis_url=valkey_url, worker=worker).beat()
-    collect(database_url, Outcome(status="completed", processed=5))
-    make_partitions_ahead(database_url, now=datetime.now(UTC))
-    return database_url
-
-
-@pytest.fixture
-def dead_port() -> Iterator[int]:
-    """A port that is taken by nobody who listens."""
-    with closing(socket()) as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
-def collect(database_url: str, outcome: Outcome, *, provider: str = "coingecko") -> None:
-    opened = open_collection(database_url, collection_type="complete", dataset="market.assets", provider=provider)
-    with transaction(database_url) as connection:
-        close_collection(connection, opened, outcome)
-
-
-def doctor() -> tuple[int, dict[str, list[dict[str, Any]]]]:
-    """Exit code, and what the command says by subject."""
-    result = CliRunner().invoke(app, ["doctor", "--json"])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    by_subject: dict[str, list[dict[str, Any]]] = {}
-    for finding in json.loads(result.stdout):
-        by_subject.setdefault(finding["subject"], []).append(finding)
-    return result.exit_code, by_subject
-
-
-def states(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
-    return {subject: [finding["state"] for finding in findings] for subject, findings in found.items()}
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_servers_that_are_well(servers: str) -> None:
@@ -329,110 +270,11 @@ def test_more_connections_than_there_should_be(servers: str, monkeypatch: pytest
     assert "connections are taken" in told[0]["what"]
 
 
-def observe(database_url: str, minutes_ago: int, state: SlotState = "observed", reason: str | None = None) -> datetime:
-    slot = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
-    with transaction(database_url) as connection:
-        close_slot(
-            connection,
-            Slot(
-                dataset="raw.market_snapshots", provider="coingecko", slot=slot, state=state, reason=reason,
-                assets_expected=1, assets_observed=1, assets_refused=0, collection_id=None,
-            ),
-        )  # fmt: skip
-    return slot
-
-
-def test_a_market_that_is_well(servers: str) -> None:
-    for number in range(6, -1, -1):
-        observe(servers, number)
-    store(servers, sample(datetime.now(UTC)))
-    _, found = doctor()
-    assert states(found)["market"] == ["ok"]
-
-
-def test_a_market_that_stands_still(servers: str) -> None:
-    observe(servers, 300)
-    observe(servers, 2, "feed_down", "coingecko: no answer.")
-    _, found = doctor()
-    (last,) = found["coingecko"]
-    assert (last["state"], "brought nothing (feed_down): coingecko: no answer." in last["what"]) == ("broken", True)
-    stale, missing = found["raw.market_snapshots from coingecko"]
-    assert (stale["state"], stale["what"].startswith("stale: observed last 5 h ago, though it is due every")) == (
-        "broken", True,
-    )  # fmt: skip
-    assert missing["what"].endswith("minutes of the last day: feed_down")
-    assert "cryptoflow gaps" in missing["cure"]
-
-
-def test_closes_that_are_old(servers: str) -> None:
-    observe(servers, 0)
-    with psycopg.connect(servers) as connection:
-        connection.execute(
-            "INSERT INTO market.weekly_close (bucket, asset_id, open_usd, high_usd, low_usd, price_usd, samples,"
-            " expected_samples, first_at, last_at, formula_version)"
-            " VALUES ('2026-01-05Z', 1, 1, 1, 1, 1, 7, 7, '2026-01-05Z', '2026-01-11Z', 1)"
-        )
-    _, found = doctor()
-    assert states(found)["market.weekly_close"] == ["broken"]
-    assert found["market.weekly_close"][0]["what"].startswith("stale: its newest week began")
-
-
-def test_rows_that_were_refused_lately(servers: str) -> None:
-    observe(servers, 0)
-    rows = [
-        RefusedRow(dataset="market.assets", provider="coingecko", rule="decodes", reason="odd", row_text=str(number))
-        for number in range(3)
-    ]
-    with transaction(servers) as connection:
-        quarantine(connection, rows)
-    _, found = doctor()
-    (told,) = found["quarantine of market.assets"]
-    assert told["what"] == "3 rows of coingecko refused in the last hour by the rule decodes"
-    with psycopg.connect(servers) as connection:
-        connection.execute("UPDATE ops.quarantine SET recorded_at = recorded_at - INTERVAL '2 hours'")
-    assert "quarantine of market.assets" not in doctor()[1]
-
-
 def test_a_plan_that_does_not_know_of_refusals(servers: str, monkeypatch: pytest.MonkeyPatch, dead_port: int) -> None:
     monkeypatch.setenv("CRYPTOFLOW_REDIS_URL", f"redis://127.0.0.1:{dead_port}/0")
     _, found = doctor()
     assert states(found)["quota of coingecko"] == ["ok"]
     assert "does not know of refusals" in found["quota"][0]["what"]
-
-
-def look(database_url: str, dataset: str, *, ago: timedelta, unexpected: int) -> None:
-    """Keep a look in which the first rule of the dataset had so many rows against it, and every other held."""
-    first, *others = suite_of(dataset).rules
-    at = datetime.now(UTC) - ago
-    outcomes = [
-        Looked(rule=first, success=not unexpected, evaluated=9, unexpected=unexpected),
-        *(Looked(rule=rule, success=True, evaluated=9, unexpected=0) for rule in others),
-    ]
-    name = suite_of(dataset).dataset
-    record_outcomes(database_url, name, outcomes, window=Window(starts=None, ends=at), evaluated_at=at)
-
-
-def test_expectations_that_do_not_hold_until_they_do(servers: str) -> None:
-    look(servers, "velocity", ago=timedelta(minutes=90), unexpected=0)
-    look(servers, "hourly_close", ago=timedelta(minutes=61), unexpected=4)
-    look(servers, "assets", ago=timedelta(minutes=1), unexpected=0)
-    code, found = doctor()
-    (told,) = found["quality of market.hourly_close"]
-    assert (code, told["state"], "quality" in found) == (1, "broken", False)
-    assert "did not hold: columns (4 of 9 rows)" in told["what"]
-    assert "quality results --failed --dataset market.hourly_close" in told["cure"]
-    look(servers, "hourly_close", ago=timedelta(minutes=1), unexpected=0)
-    code, found = doctor()
-    assert (code, found["quality"][0]["what"]) == (0, "no expectation of severity error is broken")
-
-
-def test_expectations_that_nobody_looks_at(servers: str) -> None:
-    assert "not looked at yet" in doctor()[1]["quality"][0]["what"]
-    look(servers, "velocity", ago=timedelta(hours=3), unexpected=0)
-    code, found = doctor()
-    (told,) = found["quality"]
-    assert (code, told["state"]) == (0, "warning")
-    assert "quality_hourly" in told["cure"]
 
 
 def test_a_record_of_dagster_that_is_not_pruned(
