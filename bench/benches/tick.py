@@ -115,8 +115,9 @@ def _reader(
     ids = {key: asset_id for (_, key), asset_id in assets.ids_by_key(connection).items()}
 
     def read() -> list[dict[str, Any]]:
-        return [
-            {
+        # Each asset once: ranks move while pages are asked for.
+        records = {
+            row["id"]: {
                 **{column: row.get(name) for column, name in _SAID.items()},
                 "provider": COINGECKO,
                 "asset_id": ids[row["id"]],
@@ -128,7 +129,8 @@ def _reader(
             }
             for page in pages
             for row in json.loads(page.body, parse_float=Decimal)
-        ]
+        }
+        return list(records.values())
 
     return read
 
