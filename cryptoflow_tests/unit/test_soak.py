@@ -96,6 +96,8 @@ def test_memory_that_grows_too_fast_or_too_large_is_named() -> None:
     assert memory_is_bounded(steady).holds
     busy_at_last = [figures(at, 200.0 if at < 420 or at % 20 == 0 else 900.0) for at in range(0, 600, 5)]
     assert memory_is_bounded(busy_at_last).holds, "what work needs, it gives back"
+    imported = [figures(at, 200.0 if at < 320 else 450.0) for at in range(0, 600, 5)]
+    assert memory_is_bounded(imported).holds, "what is loaded once is no growth"
     creeping = [figures(at, 200.0 + at) for at in range(0, 600, 5)]
     assert "worker-1 grew by 3600 MiB an hour" in memory_is_bounded(creeping).breaks[0]
     huge = [*steady, figures(605, MOST_MEBIBYTES + 1)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -23,8 +24,9 @@ from soak.trial import Recovery
 # after some hundred runs, so its memory creeps and falls.
 MOST_MEBIBYTES: Final = 1_024.0
 MOST_GROWTH_MEBIBYTES_PER_HOUR: Final = 600.0
-# Growth is judged over so long, of one process: what is imported and cached at first is no growth.
+# Growth is judged over so long, of one process.
 SHORTEST_SECONDS: Final = 240.0
+_SIXTHS: Final = 6
 # What was not looked at for longer was not watched.
 _WATCHED_SECONDS: Final = 60.0
 _WORLD: Final = "(simulator)"
@@ -72,12 +74,21 @@ def _longest_life(measured: Sequence[Figures], name: str) -> list[tuple[float, f
 
 
 def _growth(life: Sequence[tuple[float, float]]) -> float | None:
-    """The last third against the second, by their lowest: what is lost never comes back, what work needs does."""
-    third = len(life) // 3
-    if not third or life[-1][0] - life[0][0] < SHORTEST_SECONDS:
+    """From each sixth to the next, by their lowest: what is lost never comes back, what work needs does.
+
+    The first sixth is the start. Of the four steps the middle counts: what creeps grows in each of them, what is
+    imported when it is first needed (an hourly look at expectations) in one.
+    """
+    length = len(life) // _SIXTHS
+    if not length or life[-1][0] - life[0][0] < SHORTEST_SECONDS:
         return None
-    earlier, later = life[third : 2 * third], life[-third:]
-    hours = (median(at for at, _ in later) - median(at for at, _ in earlier)) / 3_600
+    sixths = [life[begin : begin + length] for begin in range(len(life) % length + length, len(life), length)]
+    return median(_step(earlier, later) for earlier, later in pairwise(sixths))
+
+
+def _step(earlier: Sequence[tuple[float, float]], later: Sequence[tuple[float, float]]) -> float:
+    """Between the lowest of two batches as long as each other, in an hour."""
+    hours = (later[0][0] - earlier[0][0]) / 3_600
     return (min(size for _, size in later) - min(size for _, size in earlier)) / hours
 
 
