@@ -206,14 +206,17 @@ _KEEPS_EXTREMES: Final = sql.SQL(
 )
 
 
-def were_let_go(grain: Grain) -> sql.Composable:
-    """Whether the finer rows of the bucket were let go: what came to it afterwards is not the whole."""
+def were_let_go(grain: Grain, *, bucket: str = "bucket") -> sql.Composable:
+    """Whether the finer rows of the bucket in that parameter were let go: what came to it afterwards is not the whole.
+
+    They are let go a day at a time.
+    """
     if CADENCES[grain].built_from is not Grain.MINUTE:
         return sql.SQL("false")
     return sql.SQL(
         "EXISTS (SELECT 1 FROM ops.archives AS gone WHERE gone.table_name = {table}"
-        " AND gone.day = (%(bucket)s::timestamptz AT TIME ZONE 'UTC')::date)"
-    ).format(table=sql.Literal(str(minute_close)))
+        " AND gone.day = ({bucket}::timestamptz AT TIME ZONE 'UTC')::date)"
+    ).format(table=sql.Literal(str(minute_close)), bucket=sql.Placeholder(bucket))
 
 
 def _notes(grain: Grain) -> sql.Identifier:

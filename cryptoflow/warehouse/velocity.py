@@ -20,6 +20,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.closes import minute_close
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
+from cryptoflow.refine.velocity_reach import hours_reached
 from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions, partitions_of
 from cryptoflow.warehouse.planner import joined_at_once
@@ -35,8 +36,6 @@ TAIL: Final = timedelta(minutes=15)
 HOURS_PER_WRITE: Final = 2_000
 _MINUTES_PER_HOUR: Final = 60
 _LONGEST_WINDOW: Final = timedelta(hours=24)
-# The week of an hour asks for the same hour of the six days before.
-_FARTHEST_REACH: Final = timedelta(days=6)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -73,12 +72,12 @@ def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_
 def mark_hours(connection: Connection, hours: Collection[Key]) -> None:
     """Mark what follows from hour closes that were built by themselves, later than their minutes were written."""
     if hours:
-        _mark(connection, list(hours), newest=_newest_minute(connection))
+        _mark(connection, hours, newest=_newest_minute(connection))
 
 
 def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) -> Computed:
     """Take up to `most` marked hours, the newest first, and compute their rows."""
-    taken = connection.execute(statement("ops/take_velocity_marks"), {"grain": MARK, "most": most}).fetchall()
+    taken = connection.execute(statement("ops/take_marks"), {"grain": MARK, "most": most}).fetchall()
     by_day: dict[datetime, list[Key]] = defaultdict(list)
     for hour, asset in taken:
         by_day[bucket_start(hour, Grain.DAY)].append((hour, asset))
@@ -106,19 +105,21 @@ def _waiting_assets(connection: Connection) -> set[int]:
     return {asset for (asset,) in rows}
 
 
-def _mark(connection: Connection, changed: Sequence[Key], *, newest: datetime) -> None:
-    if changed:
-        buckets, assets = zip(*changed, strict=True)
-        connection.execute(
-            statement("ops/mark_velocity"),
-            {
-                "grain": MARK,
-                "buckets": instant_array(buckets),
-                "assets": integer_array(assets),
-                "starts": bucket_start(min(buckets), Grain.HOUR),
-                "ends": min(newest, max(buckets) + _FARTHEST_REACH),
-            },
-        )
+def _mark(connection: Connection, changed: Collection[Key], *, newest: datetime) -> None:
+    reached = hours_reached(changed, until=newest)
+    if reached:
+        hours, assets = zip(*reached, strict=True)
+        with joined_at_once(connection, len(reached)):
+            connection.execute(
+                statement("ops/mark_velocity"),
+                {
+                    "grain": MARK,
+                    "hours": instant_array(hours),
+                    "assets": integer_array(assets),
+                    "starts": hours[0],
+                    "ends": hours[-1],
+                },
+            )
 
 
 def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: datetime, recorded_at: datetime) -> int:

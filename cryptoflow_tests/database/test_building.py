@@ -1,4 +1,4 @@
-"""Building buckets anew: in one pass over their finer rows, whichever of these are the first and the last."""
+"""Building buckets anew, at once or asset by asset, whichever of their finer rows are the first and the last."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from cryptoflow.cadence import Grain
-from cryptoflow.warehouse.arrays import integer_array
+from cryptoflow.warehouse import building
+from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.pool import transaction
-from cryptoflow.warehouse.rollups import _build_statement, build_marked, lock_closes, mark_range
+from cryptoflow.warehouse.rollups import build_marked, lock_closes, mark_range
+from cryptoflow.warehouse.statements import statement
 from cryptoflow_tests.closes_model import expected_closes, sample, store, stored_closes
 
 # The first and the last day of a month, and of a week.
@@ -25,6 +27,8 @@ MINUTES = {
     "one alone": (30,),
 }
 EVERY_BUCKET = 10_000
+# From how many assets of a bucket on it is built at once.
+WAYS = {"at once": 1, "asset by asset": 1_000}
 
 
 def build_anew(database_url: str) -> None:
@@ -39,7 +43,11 @@ def build_anew(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("minutes", MINUTES.values(), ids=MINUTES)
-def test_first_and_last_are_found_wherever_they_stand(database_url: str, minutes: Iterable[int]) -> None:
+@pytest.mark.parametrize("many", WAYS.values(), ids=WAYS)
+def test_first_and_last_are_found_wherever_they_stand(
+    database_url: str, minutes: Iterable[int], many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "_MANY", many)
     samples = [
         sample(
             day + timedelta(hours=hour, minutes=minute, seconds=20),
@@ -56,7 +64,10 @@ def test_first_and_last_are_found_wherever_they_stand(database_url: str, minutes
     assert stored_closes(database_url) == expected_closes(samples)
 
 
-def test_minutes_are_read_a_few_times_though_the_planner_knows_nothing_of_them(database_url: str) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_minutes_are_read_a_few_times_though_the_planner_knows_nothing_of_them(
+    database_url: str, at_once: bool
+) -> None:
     """Of rows that were just written it guesses that there are few, and joined each of them with all others."""
     hour, assets = DAYS[0], range(1, 101)
     store(
@@ -65,11 +76,45 @@ def test_minutes_are_read_a_few_times_though_the_planner_knows_nothing_of_them(d
     )
     with transaction(database_url) as connection:
         connection.execute("TRUNCATE market.hourly_close")
-        recorded_at = lock_closes(connection)
-        given = {"bucket": hour, "assets": integer_array(assets), "recorded_at": recorded_at}
-        row = connection.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + _build_statement(Grain.HOUR), given).fetchone()
+        given = {
+            "buckets": instant_array([hour] * len(assets)),
+            "assets": integer_array(assets),
+            "low": hour,
+            "high": hour + timedelta(hours=1),
+            "recorded_at": lock_closes(connection),
+        }
+        explained = b"EXPLAIN (ANALYZE, FORMAT JSON) " + building.build_statement(Grain.HOUR, at_once=at_once)
+        row = connection.execute(explained, given).fetchone()
     assert row is not None
     assert 6_000 <= rows_read(row[0][0]["Plan"]) <= 3 * 6_000 + 1_000
+
+
+@pytest.mark.parametrize("assets", [3, 250])
+def test_buckets_of_many_assets_and_of_few_are_built_in_one_go(database_url: str, assets: int) -> None:
+    """Both ways in one batch: two hours with all assets, and two more with the first of them alone."""
+    full, sparse = DAYS[0], DAYS[0] + timedelta(hours=2)
+    samples = [
+        sample(hour + number * timedelta(hours=1, minutes=7), f"{100 + asset}", asset_id=asset)
+        for hour, of_hour in ((full, assets), (sparse, 2))
+        for number in range(2)
+        for asset in range(1, of_hour + 1)
+    ]
+    store(database_url, *samples)
+    build_anew(database_url)
+    assert stored_closes(database_url) == expected_closes(samples)
+
+
+def test_marks_are_read_a_few_times_though_the_planner_thinks_that_there_are_none(database_url: str) -> None:
+    with transaction(database_url) as connection:
+        connection.execute("ANALYZE ops.dirty_buckets")
+        connection.execute(
+            "INSERT INTO ops.dirty_buckets (grain, bucket, asset_id) SELECT 'hour', %s, generate_series(1, 5000)",
+            (DAYS[0],),
+        )
+        explained = b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement("ops/take_marks")
+        row = connection.execute(explained, {"grain": "hour", "most": 5_000}).fetchone()
+    assert row is not None
+    assert 5_000 <= rows_read(row[0][0]["Plan"]) <= 5 * 5_000
 
 
 def rows_read(node: dict[str, Any]) -> float:

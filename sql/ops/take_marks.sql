@@ -1,7 +1,8 @@
--- Purpose: take marked hours of velocity, the newest first.
+-- Purpose: take marked buckets of a grain, the newest first.
 -- Parameters: grain, most.
 -- Reads: ops.dirty_buckets. Writes: ops.dirty_buckets.
 -- Idempotent: what was taken is gone; a transaction that fails puts it back.
+-- Two who take at once share the marks instead of waiting for each other.
 WITH taken AS MATERIALIZED (
     SELECT marks.ctid AS place
     FROM ops.dirty_buckets AS marks
@@ -11,6 +12,8 @@ WITH taken AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 
+-- By place in the table, and joined: by key, or compared with a list of places, every mark is at times looked for among
+-- all of them.
 DELETE FROM ops.dirty_buckets
 USING taken
 WHERE dirty_buckets.ctid = taken.place
