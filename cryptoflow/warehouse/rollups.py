@@ -10,7 +10,6 @@ What does not belong here: building a bucket (building), folding into one (foldi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -19,13 +18,12 @@ from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES
-from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.buckets import bucket_of
 from cryptoflow.warehouse.building import build_buckets
 from cryptoflow.warehouse.folding import fold_moves
+from cryptoflow.warehouse.marks import leave_marks, take_marks
 from cryptoflow.warehouse.moves import open_notes, take_notes_away
 from cryptoflow.warehouse.pool import Connection
-from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.velocity import mark_hours
 
 # The writers of closes take turns: each sees what the one before it wrote. The number is arbitrary.
@@ -108,30 +106,13 @@ def count_marks(connection: Connection) -> int:
 
 
 def _build_grain(connection: Connection, grain: Grain, *, recorded_at: datetime, most: int) -> Built:
-    taken = connection.execute(statement("ops/take_marks"), {"grain": grain.value, "most": most}).fetchall()
+    taken = take_marks(connection, grain, most=most)
     folded = fold_moves(connection, grain, marked=taken, recorded_at=recorded_at)
     due = sorted(folded.left)
-    _mark(connection, grain, due[most:])
+    leave_marks(connection, grain, due[most:])
     keys = {*due[:most], *taken}
     changed = folded.changed + build_buckets(connection, grain, keys, recorded_at=recorded_at)
     if grain is Grain.HOUR:
         # Velocity of what moved in this transaction is computed after it; that of hours built late is not.
         mark_hours(connection, taken)
     return Built(grain=grain, marked=folded.folded + len(keys), changed=changed)
-
-
-def _mark(connection: Connection, grain: Grain, keys: Sequence[tuple[datetime, int]]) -> None:
-    """Leave buckets for later. A mark that is there already stays."""
-    if keys:
-        buckets, assets = zip(*keys, strict=True)
-        connection.execute(
-            _MARK, {"grain": grain.value, "buckets": instant_array(buckets), "assets": integer_array(assets)}
-        )
-
-
-_MARK: Final = """
-INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)
-SELECT %(grain)s, touched.bucket, touched.asset_id
-FROM unnest(%(buckets)s::timestamptz[], %(assets)s::int[]) AS touched (bucket, asset_id)
-ON CONFLICT DO NOTHING
-"""

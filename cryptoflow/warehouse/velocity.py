@@ -22,6 +22,7 @@ from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
 from cryptoflow.refine.velocity_reach import hours_reached
 from cryptoflow.warehouse.arrays import instant_array, integer_array
+from cryptoflow.warehouse.marks import take_marks
 from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions, partitions_of
 from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
@@ -77,7 +78,7 @@ def mark_hours(connection: Connection, hours: Collection[Key]) -> None:
 
 def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) -> Computed:
     """Take up to `most` marked hours, the newest first, and compute their rows."""
-    taken = connection.execute(statement("ops/take_marks"), {"grain": MARK, "most": most}).fetchall()
+    taken = take_marks(connection, MARK, most=most)
     by_day: dict[datetime, list[Key]] = defaultdict(list)
     for hour, asset in taken:
         by_day[bucket_start(hour, Grain.DAY)].append((hour, asset))

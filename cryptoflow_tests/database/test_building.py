@@ -11,9 +11,9 @@ import pytest
 from cryptoflow.cadence import Grain
 from cryptoflow.warehouse import building
 from cryptoflow.warehouse.arrays import instant_array, integer_array
+from cryptoflow.warehouse.marks import leave_marks, take_marks
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.rollups import build_marked, lock_closes, mark_range
-from cryptoflow.warehouse.statements import statement
 from cryptoflow_tests.closes_model import expected_closes, sample, store, stored_closes
 
 # The first and the last day of a month, and of a week.
@@ -104,17 +104,15 @@ def test_buckets_of_many_assets_and_of_few_are_built_in_one_go(database_url: str
     assert stored_closes(database_url) == expected_closes(samples)
 
 
-def test_marks_are_read_a_few_times_though_the_planner_thinks_that_there_are_none(database_url: str) -> None:
+def test_marks_are_taken_by_a_plan_for_those_that_there_are(database_url: str) -> None:
+    """One that was made when there were none, and kept, compares each of them with all others: minutes for a week."""
     with transaction(database_url) as connection:
-        connection.execute("ANALYZE ops.dirty_buckets")
-        connection.execute(
-            "INSERT INTO ops.dirty_buckets (grain, bucket, asset_id) SELECT 'hour', %s, generate_series(1, 5000)",
-            (DAYS[0],),
-        )
-        explained = b"EXPLAIN (ANALYZE, FORMAT JSON) " + statement("ops/take_marks")
-        row = connection.execute(explained, {"grain": "hour", "most": 5_000}).fetchone()
-    assert row is not None
-    assert 5_000 <= rows_read(row[0][0]["Plan"]) <= 5 * 5_000
+        for _ in range(20):
+            assert take_marks(connection, Grain.HOUR, most=5_000) == []
+        leave_marks(connection, Grain.HOUR, [(DAYS[0], asset) for asset in range(5_000)])
+        assert len(take_marks(connection, Grain.HOUR, most=5_000)) == 5_000
+        kept = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    assert not [text for (text,) in kept if "take marked buckets" in text]
 
 
 def rows_read(node: dict[str, Any]) -> float:

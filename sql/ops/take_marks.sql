@@ -12,8 +12,7 @@ WITH taken AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 
--- By place in the table, and joined: by key, or compared with a list of places, every mark is at times looked for among
--- all of them.
+-- By place in the table: by key, every mark is at times looked for among all of them.
 DELETE FROM ops.dirty_buckets
 USING taken
 WHERE dirty_buckets.ctid = taken.place
