@@ -12,7 +12,7 @@ from cryptoflow.cli.options import instant_of
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.contracts.velocity import velocity
 from cryptoflow.errors import UsageError
-from cryptoflow.warehouse import minutes, rollups
+from cryptoflow.warehouse import folding, minutes
 from cryptoflow.warehouse.explaining import formula_of
 
 
@@ -43,5 +43,5 @@ def test_the_closes_that_can_be_explained_are_those_of_the_contracts() -> None:
 
 @pytest.mark.parametrize("grain", Grain)
 def test_the_rule_in_force_has_its_words(grain: Grain) -> None:
-    version = minutes.CLOSE_FORMULA_VERSION if grain is Grain.MINUTE else rollups.FORMULA_VERSION
+    version = minutes.CLOSE_FORMULA_VERSION if grain is Grain.MINUTE else folding.FORMULA_VERSION
     assert formula_of(grain, version).endswith(".")
