@@ -20,7 +20,8 @@ from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.warehouse.arrays import instant_array, integer_array
 from cryptoflow.warehouse.buckets import length_of
-from cryptoflow.warehouse.folding import FORMULA_VERSION, Key, were_let_go
+from cryptoflow.warehouse.folding import FORMULA_VERSION, were_let_go
+from cryptoflow.warehouse.marks import Key
 from cryptoflow.warehouse.merge import merge_steps
 from cryptoflow.warehouse.moves import LAST_FIGURES, span_column, span_columns
 from cryptoflow.warehouse.partitions import ensure_partitions

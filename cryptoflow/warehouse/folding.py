@@ -21,12 +21,12 @@ from psycopg import sql
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES, minute_close
 from cryptoflow.warehouse.buckets import bucket_of, length_of
+from cryptoflow.warehouse.marks import Key
 from cryptoflow.warehouse.merge import written_steps
 from cryptoflow.warehouse.moves import LAST_FIGURES, notes_of
 from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 
-Key = tuple[datetime, int]
 FORMULA_VERSION: Final = 1
 # A tick touches the newest bucket, at its turn two. What moved in older ones is late data.
 _FOLDED_BUCKETS: Final = 2

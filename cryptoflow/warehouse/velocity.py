@@ -22,14 +22,13 @@ from cryptoflow.contracts.velocity import velocity
 from cryptoflow.refine.velocity import HOLD
 from cryptoflow.refine.velocity_reach import hours_reached
 from cryptoflow.warehouse.arrays import instant_array, integer_array
-from cryptoflow.warehouse.marks import take_marks
+from cryptoflow.warehouse.marks import Key, take_marks
 from cryptoflow.warehouse.partitions import ensure_partitions, missing_partitions, partitions_of
 from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 from cryptoflow.warehouse.velocity_statements import hours_before, hours_statement, tail_statement
 
-Key = tuple[datetime, int]
 MARK: Final = "velocity"
 # Providers state their times some minutes apart: such a minute is still one of the newest.
 TAIL: Final = timedelta(minutes=15)
