@@ -23,7 +23,7 @@ HOURS_ON: Final = (*range(26), *(24 * days for days in range(2, WEEK_READINGS)))
 
 
 def hours_reached(changed: Collection[Key], *, until: datetime) -> list[Key]:
-    """The hours, up to one, that the hours of these instants reach, of each asset once, in order."""
+    """The hours that the hours of these instants reach, none after `until`, of each asset once, in order."""
     first = bucket_start(min((at for at, _ in changed), default=until), Grain.HOUR)
     most = (until - first) // HOUR
     # A set of hours is a number with a bit for each: a shift moves all of them at once.

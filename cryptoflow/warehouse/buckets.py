@@ -7,6 +7,7 @@ from typing import Final
 from psycopg import sql
 
 from cryptoflow.cadence import Grain
+from cryptoflow.contracts.closes import CLOSES
 
 # A truncation for each grain, in UTC whatever the session's zone is; weeks start on Monday.
 _BUCKET: Final = {
@@ -15,6 +16,11 @@ _BUCKET: Final = {
     Grain.WEEK: "date_bin('7 days', {}, TIMESTAMPTZ '2000-01-03 00:00:00+00')",
     Grain.MONTH: "date_trunc('month', {}, 'UTC')",
 }
+
+
+def closes_of(grain: Grain) -> sql.Identifier:
+    """The table that holds the buckets of the grain."""
+    return sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name)
 
 
 def bucket_of(grain: Grain, expression: str) -> sql.SQL:

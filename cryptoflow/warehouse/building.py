@@ -19,7 +19,7 @@ from psycopg import sql
 from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.warehouse.arrays import instant_array, integer_array
-from cryptoflow.warehouse.buckets import length_of
+from cryptoflow.warehouse.buckets import closes_of, length_of
 from cryptoflow.warehouse.folding import FORMULA_VERSION, were_let_go
 from cryptoflow.warehouse.marks import Key
 from cryptoflow.warehouse.merge import merge_steps
@@ -58,7 +58,7 @@ def build_buckets(connection: Connection, grain: Grain, keys: Collection[Key], *
 
 
 def _batches(keys: Collection[Key]) -> Iterator[list[Key]]:
-    """In order: a bucket with many assets by itself, what is left of a day together.
+    """A bucket with many assets by itself; of the others, those of a day together.
 
     So the planner knows the partitions, and its plan does not change with the data.
     """
@@ -135,11 +135,11 @@ def build_statement(grain: Grain, *, at_once: bool) -> bytes:
             first_at=_taken("opening", "first_at", finer_grain),
             last_at=_taken("closing", "last_at", finer_grain),
             last_place=last_place,
-            finer=_table(finer_grain),
-            table=_table(grain),
+            finer=closes_of(finer_grain),
+            table=closes_of(grain),
             expected=_expected(grain, finer_grain),
             version=sql.Literal(FORMULA_VERSION),
-            were_let_go=were_let_go(grain, bucket="low"),
+            were_let_go=were_let_go(grain, sql.SQL("%(low)s")),
         )
         + merge_steps(CLOSES[grain])
         + sql.SQL("SELECT count(*) FROM merged")
@@ -156,7 +156,7 @@ def _folded_at_once(grain: Grain, finer: Grain) -> sql.Composed:
             WHERE bucket >= %(low)s AND bucket < %(high)s AND asset_id = any(%(assets)s)
             GROUP BY asset_id
         """
-    ).format(summed_up=_summed_up(grain, finer, bucket=sql.SQL("%(low)s")), finer=_table(finer))
+    ).format(summed_up=_summed_up(grain, finer, bucket=sql.SQL("%(low)s")), finer=closes_of(finer))
 
 
 def _folded_one_by_one(grain: Grain, finer: Grain) -> sql.Composed:
@@ -175,7 +175,9 @@ def _folded_one_by_one(grain: Grain, finer: Grain) -> sql.Composed:
             WHERE found.samples > 0
         """
     ).format(
-        summed_up=_summed_up(grain, finer, bucket=sql.SQL("due.bucket")), finer=_table(finer), length=length_of(grain)
+        summed_up=_summed_up(grain, finer, bucket=sql.SQL("due.bucket")),
+        finer=closes_of(finer),
+        length=length_of(grain),
     )
 
 
@@ -214,10 +216,6 @@ def _taken(row: str, name: str, finer: Grain) -> sql.Composed:
 
 def _column(name: str, finer: Grain) -> sql.Identifier:
     return sql.Identifier(span_column(finer, name) if name in span_columns() else name)
-
-
-def _table(grain: Grain) -> sql.Identifier:
-    return sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name)
 
 
 def _as_columns(values: Mapping[str, sql.Composable]) -> sql.Composed:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from psycopg import sql
 
 from cryptoflow.cadence import Grain
-from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.warehouse.buckets import closes_of
 from cryptoflow.warehouse.explaining import asset_of_slug
 from cryptoflow.warehouse.pool import transaction
 
@@ -151,5 +151,5 @@ def _find_statement(grain: Grain) -> sql.Composed:
         """
     ).format(
         length=sql.SQL(f"INTERVAL '1 {grain.value}'"),
-        closes=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
+        closes=closes_of(grain),
     )

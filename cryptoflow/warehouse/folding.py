@@ -83,7 +83,7 @@ def _fold_statement(grain: Grain, *, one_each: bool) -> bytes:
         is_at_the_end=_IS_AT_THE_END,
         keeps_extremes=_KEEPS_EXTREMES,
         version=sql.Literal(FORMULA_VERSION),
-        were_let_go=were_let_go(grain),
+        were_let_go=were_let_go(grain, sql.SQL("%(bucket)s")),
     )
     writing = sql.SQL(
         """
@@ -206,17 +206,14 @@ _KEEPS_EXTREMES: Final = sql.SQL(
 )
 
 
-def were_let_go(grain: Grain, *, bucket: str = "bucket") -> sql.Composable:
-    """Whether the finer rows of the bucket in that parameter were let go: what came to it afterwards is not the whole.
-
-    They are let go a day at a time.
-    """
+def were_let_go(grain: Grain, instant: sql.SQL) -> sql.Composable:
+    """Whether the finer rows of the day that holds the instant were let go: what came afterwards is not the whole."""
     if CADENCES[grain].built_from is not Grain.MINUTE:
         return sql.SQL("false")
     return sql.SQL(
         "EXISTS (SELECT 1 FROM ops.archives AS gone WHERE gone.table_name = {table}"
-        " AND gone.day = ({bucket}::timestamptz AT TIME ZONE 'UTC')::date)"
-    ).format(table=sql.Literal(str(minute_close)), bucket=sql.Placeholder(bucket))
+        " AND gone.day = ({instant}::timestamptz AT TIME ZONE 'UTC')::date)"
+    ).format(table=sql.Literal(str(minute_close)), instant=instant)
 
 
 def _notes(grain: Grain) -> sql.Identifier:

@@ -17,8 +17,7 @@ from typing import Final
 from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
-from cryptoflow.contracts.closes import CLOSES
-from cryptoflow.warehouse.buckets import bucket_of
+from cryptoflow.warehouse.buckets import bucket_of, closes_of
 from cryptoflow.warehouse.building import build_buckets
 from cryptoflow.warehouse.folding import fold_moves
 from cryptoflow.warehouse.marks import leave_marks, take_marks
@@ -80,7 +79,7 @@ def mark_range(connection: Connection, grain: Grain, *, start: datetime, end: da
         ).format(
             grain=sql.Literal(grain.value),
             bucket=bucket_of(grain, "finer.bucket"),
-            finer=sql.Identifier(str(CLOSES[finer].schema), CLOSES[finer].name),
+            finer=closes_of(finer),
         ),
         {"start": start, "end": end},
     ).rowcount
@@ -91,7 +90,7 @@ def describe_range(connection: Connection, grain: Grain, *, start: datetime, end
     row = connection.execute(
         sql.SQL(
             "SELECT count(*), coalesce(avg(coverage), 0)::float8 FROM {} WHERE bucket >= %(start)s AND bucket < %(end)s"
-        ).format(sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name)),
+        ).format(closes_of(grain)),
         {"start": start, "end": end},
     ).fetchone()
     assert row is not None
