@@ -1,14 +1,18 @@
-"""Failures in the right way: a permanent error is not tried again, runs that hang are ended and free their slot, and a
-market tick waits for none of them.
+"""Failures in the right way: a permanent error is not tried again, runs that hang are ended and free their slot, runs
+that nobody carries on are started anew, and a market tick waits for none of them.
 
 After the tests of the whole platform, which ask what it did by itself before anybody made a provider fail.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+import psycopg
 import pytest
+from dagster._core.utils import make_new_run_id
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from cryptoflow_tests.running_platform import RunningPlatform
 from cryptoflow_tests.waiting import wait_for
@@ -43,6 +47,27 @@ def holders(platform: RunningPlatform) -> set[str]:
     """The runs that hold a slot of the pool."""
     limit = platform.graphql(SLOTS, pool=POOL)["instance"]["concurrencyLimit"]
     return {slot["runId"] for slot in limit["claimedSlots"]}
+
+
+def leave_unqueued(platform: RunningPlatform, run_id: str) -> str:
+    """What is there when the database goes away between the making of a run and its queueing; returns its id.
+
+    It is the run again that was just over, by the same code, as it was when it had been made two minutes ago.
+    """
+    left_id = make_new_run_id()
+    with psycopg.connect(platform.endpoints["dagster_database_url"]) as record:
+        ((body,),) = record.execute("SELECT run_body FROM runs WHERE run_id = %s", (run_id,)).fetchall()
+        run = json.loads(body)
+        del run["tags"][DAGSTER_CELERY_TASK_ID_TAG]
+        run |= {"run_id": left_id, "status": {"__enum__": "DagsterRunStatus.NOT_STARTED"}}
+        record.execute(
+            "INSERT INTO runs"
+            " (run_id, snapshot_id, pipeline_name, status, run_body, create_timestamp, update_timestamp)"
+            " SELECT %s, snapshot_id, pipeline_name, 'NOT_STARTED', %s, create_timestamp,"
+            " update_timestamp - interval '2 minutes' FROM runs WHERE run_id = %s",
+            (left_id, json.dumps(run), run_id),
+        )
+    return left_id
 
 
 def successors(platform: RunningPlatform, run_id: str) -> list[str]:
@@ -98,6 +123,17 @@ def test_a_run_that_hangs_is_ended_and_frees_its_worker_and_its_slot(healthy: Ru
     healthy.run("simulate", "clear")
     after = healthy.launch(JOB)
     wait_for(lambda: Run(healthy, after).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the next run is well")
+
+
+def test_a_run_that_was_made_and_not_queued_is_started_anew(healthy: RunningPlatform) -> None:
+    over = healthy.launch(JOB)
+    wait_for(lambda: Run(healthy, over).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="a run is well")
+    left = leave_unqueued(healthy, over)
+    (anew,) = wait_for(lambda: successors(healthy, left), seconds=ENDS_WITHIN_SECONDS, what="the run is started anew")
+    wait_for(lambda: Run(healthy, anew).status == "SUCCESS", seconds=ENDS_WITHIN_SECONDS, what="the new run is well")
+    given_back = Run(healthy, left)
+    assert given_back.status == "FAILURE"
+    assert any("made but not queued" in message for message in given_back.messages)
 
 
 def test_a_market_tick_does_not_wait_for_a_run_that_takes_long(healthy: RunningPlatform) -> None:

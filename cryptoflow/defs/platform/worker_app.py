@@ -2,8 +2,8 @@
 
 It is the launcher's own application with Dagster's two tasks on it, plus four habits: the definitions are imported
 before the first run arrives, what a run left behind is freed after it, a heartbeat tells that the worker lives, and
-runs whose worker died are given back to Dagster, which fails and retries them. Nothing happens at import: Celery asks
-for `app`, and only then is it built.
+runs that nobody carries on are given back to Dagster. Nothing happens at import: Celery asks for `app`, and only then
+is it built.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import os
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery, signals
-from celery.exceptions import WorkerLostError
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster import DagsterInstance
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
+from cryptoflow.defs.platform.lost_runs import give_back
 from cryptoflow.runtime.garbage import spare_what_stays
 from cryptoflow.runtime.heartbeat import HEARTBEAT_PERIOD_SECONDS, Heartbeat
 
@@ -74,7 +73,7 @@ def _begin_watching(sender: Any, **_: object) -> None:
 
 def _watch(app: Celery, heartbeat: Heartbeat) -> None:
     instance = DagsterInstance.get()
-    _give_back(app, instance, lost=lambda worker: worker == heartbeat.worker)
+    give_back(app, instance, is_lost=lambda worker: worker == heartbeat.worker, now=datetime.now(UTC))
     next_reap = time.monotonic() + REAP_PERIOD_SECONDS
     while True:
         time.sleep(HEARTBEAT_PERIOD_SECONDS)
@@ -82,25 +81,7 @@ def _watch(app: Celery, heartbeat: Heartbeat) -> None:
             heartbeat.beat()
             if time.monotonic() >= next_reap:
                 next_reap = time.monotonic() + REAP_PERIOD_SECONDS
-                _give_back(app, instance, lost=lambda worker: not heartbeat.is_alive(worker))
+                give_back(app, instance, is_lost=lambda worker: not heartbeat.is_alive(worker), now=datetime.now(UTC))
         except Exception:
             # Broker or database away: the supervisor restarts them, and the next round finds them again.
             logger.warning("The watch over lost runs missed a round.", exc_info=True)
-
-
-def _give_back(app: Celery, instance: DagsterInstance, *, lost: Any) -> None:
-    """Mark the tasks of dead workers as failed; Dagster's run monitoring then fails their runs and retries them.
-
-    A task that began on a worker which was killed says STARTED for ever: nobody is left to say otherwise.
-    """
-    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])):
-        task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task_id is None:
-            continue
-        meta = app.backend.get_task_meta(task_id, cache=False)
-        worker = (meta.get("result") or {}).get("hostname") if meta.get("status") == "STARTED" else None
-        if worker and lost(worker):
-            app.backend.mark_as_failure(
-                task_id, WorkerLostError(f"The worker {worker} ended while it executed this run.")
-            )
-            logger.warning("Run %s was given back: its worker %s (process %s) ended.", run.run_id, worker, os.getpid())
