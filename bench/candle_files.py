@@ -28,6 +28,7 @@ from cryptoflow.simulator.binance.venue import venue_of
 from cryptoflow.simulator.market.model import Market
 from cryptoflow.sources.binance_archive import ArchiveFile
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import KnownSymbol, ensure_symbol
 
@@ -35,7 +36,7 @@ STARTS_AT: Final = datetime(2025, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
 PEERS: Final = "peers"
 COLUMNS: Final = tuple(written_columns(minute_candles))
-COLUMN_LIST: Final = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+COLUMN_LIST: Final = column_list(COLUMNS)
 _SYMBOL: Final = "BTCUSDT"
 _ASSETS: Final = 60
 _NUMBERS: Final = frozenset(

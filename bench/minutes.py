@@ -16,6 +16,7 @@ from bench.contest import Row
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.contracts.closes import minute_close
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.partitions import ensure_partitions
 
 DAY: Final = timedelta(days=1)
@@ -65,7 +66,7 @@ def make_minutes(
             WHERE mod(minutes.number + assets.asset_id * 31, %(missing)s) <> 0
             """
         ).format(
-            names=sql.SQL(", ").join(map(sql.Identifier, written_columns(minute_close))),
+            names=column_list(written_columns(minute_close)),
             values=sql.SQL(", ").join(sql.SQL(_FIGURES[name]) for name in written_columns(minute_close)),
         ),
         {"start": start, "end": start + days * DAY, "step": step, "assets": assets, "missing": _MISSING_OF},

@@ -37,6 +37,7 @@ from cryptoflow.sources.providers import COINGECKO
 from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.collections import open_collection
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import build_marked, lock_closes, mark_range
@@ -128,7 +129,7 @@ class Ticks:
                 key = [column.name for column in table.primary_key]
                 names = [name for name in written_columns(table) if name not in without]
                 statement = sql.SQL("SELECT {} FROM {} WHERE {} > %s ORDER BY {}").format(
-                    _list(names), _name(table), sql.Identifier(_clock(table)), _list(key)
+                    column_list(names), table_name(table), sql.Identifier(_clock(table)), column_list(key)
                 )
                 found += connection.execute(statement, (self.now - 5 * MINUTE,))
         return found
@@ -204,8 +205,8 @@ def _copy_back(table: sa.Table) -> sql.Composed:
         ON CONFLICT DO NOTHING
         """
     ).format(
-        table=_name(table),
-        names=_list(names),
+        table=table_name(table),
+        names=column_list(names),
         values=values,
         clock=sql.Identifier(_clock(table)),
         key=sql.SQL(", ").join(sql.SQL(str(1 + names.index(column.name))) for column in table.primary_key),
@@ -216,16 +217,8 @@ def look_at(url: str) -> None:
     """What the server's own upkeep would have done by then."""
     tables = (*MINUTE_TABLES, hourly_close, daily_close)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.SQL(", ").join(map(_name, tables))))
+        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.SQL(", ").join(map(table_name, tables))))
 
 
 def _clock(table: sa.Table) -> str:
     return str(contract_of(table).clock)
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
-
-
-def _list(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))

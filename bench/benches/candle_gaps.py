@@ -24,6 +24,7 @@ from cryptoflow.contracts.candles import coarse_candles, minute_candles
 from cryptoflow.warehouse.candle_gaps import CandleGap, find_candle_gaps
 from cryptoflow.warehouse.candle_rollups import build_candles, lock_candles, mark_candles
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.symbols import ensure_symbol
 
@@ -140,10 +141,10 @@ def _copied(table: sa.Table) -> sql.Composed:
     names = written_columns(table)
     values = ("%(to)s" if name == "symbol_id" else name for name in names)
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} WHERE symbol_id = %(from)s ORDER BY open_time").format(
-        sql.Identifier(str(table.schema), table.name),
-        sql.SQL(", ").join(map(sql.Identifier, names)),
+        table_name(table),
+        column_list(names),
         sql.SQL(", ").join(map(sql.SQL, values)),
-        sql.Identifier(str(table.schema), table.name),
+        table_name(table),
     )
 
 

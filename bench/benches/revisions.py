@@ -23,6 +23,7 @@ from bench.room import Room
 from bench.ticks import figures_of, open_ticks, snapshots_of
 from cryptoflow.contracts.closes import market_snapshots
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.snapshots import Snapshot
@@ -56,7 +57,9 @@ def _open(room: Room, items: int) -> Iterator[Contest]:
             stage_rows(writing, market_snapshots, map(_VALUES, again))
 
         def rows() -> list[Row]:
-            query = sql.SQL("SELECT {} FROM raw.market_snapshots ORDER BY {}").format(_list(_COLUMNS), _list(_KEY))
+            query = sql.SQL("SELECT {} FROM raw.market_snapshots ORDER BY {}").format(
+                column_list(_COLUMNS), column_list(_KEY)
+            )
             return looking.execute(query).fetchall()
 
         def side(name: str, work: partial[None]) -> Side[None]:
@@ -87,18 +90,14 @@ def _upsert(connection: Connection) -> None:
             " SELECT DISTINCT ON ({key}) {names}, %s FROM {stage} ORDER BY {key}, fetched_at DESC"
             " ON CONFLICT ({key}) DO UPDATE SET {set}, recorded_at = excluded.recorded_at"
         ).format(
-            names=_list(_COLUMNS),
-            key=_list(_KEY),
+            names=column_list(_COLUMNS),
+            key=column_list(_KEY),
             stage=stage_of(market_snapshots),
             set=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names),
         ),
         (recorded_at,),
     )
     connection.commit()
-
-
-def _list(names: list[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
 BENCHES: Final = (Bench(name="revisions", about="snapshots again, one of a hundred changed", items=10_000, open=_open),)

@@ -29,13 +29,14 @@ from cryptoflow.sources.ledger import RawAnswer
 from cryptoflow.sources.providers import COINGECKO
 from cryptoflow.warehouse import assets
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import transaction
 from cryptoflow.warehouse.rollups import lock_closes
 from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 
 _COLUMNS: Final = written_columns(market_snapshots)
 _KEY: Final = [column.name for column in market_snapshots.primary_key]
-_LIST: Final = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+_LIST: Final = column_list(_COLUMNS)
 _TYPES: Final = {column.name: column.type for column in market_snapshots.columns}
 _PEERS: Final = "peers"
 _SAID: Final = {
@@ -222,7 +223,7 @@ def _rows(connection: psycopg.Connection[Row], table: str) -> list[Row]:
 
 
 def _order() -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, _KEY))
+    return column_list(_KEY)
 
 
 BENCHES: Final = (Bench(name="tick", about="assets, from pages to committed snapshots", items=10_000, open=_open),)

@@ -25,6 +25,7 @@ from bench.timing import Place, timed_steps
 from cryptoflow.contracts.closes import market_snapshots
 from cryptoflow.sources.ledger import RawAnswer
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list
 
 _WRITING = cryptoflow.warehouse.minutes
 _ACCOUNTING = cryptoflow.collect.snapshots
@@ -42,7 +43,7 @@ _STEPS: Final[Mapping[str, tuple[Place, ...]]] = {
     "velocity": ((_WRITING, "follow_closes"),),
     "slot and collection": ((_ACCOUNTING, "close_asked"), (_ACCOUNTING, "close_collection")),
 }
-_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, written_columns(market_snapshots)))
+_COLUMNS: Final = column_list(written_columns(market_snapshots))
 
 
 @contextmanager

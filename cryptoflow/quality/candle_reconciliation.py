@@ -17,6 +17,7 @@ from psycopg import sql
 from cryptoflow.cadence import CANDLE_INTERVALS, CandleInterval
 from cryptoflow.contracts.candles import COARSE_INTERVALS, FIGURES, coarse_candles, minute_candles
 from cryptoflow.quality.rules import NoRow
+from cryptoflow.warehouse.naming import column_list
 
 # Every bucket that holds an instant of this stretch is compared.
 REACH: Final = "2 hours"
@@ -68,7 +69,7 @@ def _bucket(this: CandleInterval, instant: sql.Composable) -> sql.Composed:
 
 
 def _list(prefix: str) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) for name in _COMPARED)
+    return column_list(_COMPARED, of=prefix)
 
 
 # What traded counts for open, high and low; where nothing did, everything does. High and low hold the close.

@@ -14,6 +14,7 @@ from psycopg import sql
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES, market_chart_points, market_snapshots
 from cryptoflow.quality.rules import NoRow
+from cryptoflow.warehouse.naming import column_list, table_name
 
 # How many closed buckets are recomputed each time: the newest, in which something may still have gone wrong.
 BUCKETS: Final = {Grain.HOUR: 3, Grain.DAY: 3, Grain.WEEK: 3, Grain.MONTH: 2}
@@ -39,8 +40,8 @@ def agrees_with_finer(grain: Grain) -> NoRow:
             ),
             length=sql.Literal(f"{BUCKETS[grain]} {grain}"),
             grain=sql.Literal(grain.value),
-            coarse=sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name),
-            finer=sql.Identifier(str(CLOSES[finer].schema), CLOSES[finer].name),
+            coarse=table_name(CLOSES[grain]),
+            finer=table_name(CLOSES[finer]),
             open=sql.Identifier("price_usd" if from_minutes else "open_usd"),
             high=sql.Identifier("price_usd" if from_minutes else "high_usd"),
             low=sql.Identifier("price_usd" if from_minutes else "low_usd"),
@@ -52,8 +53,8 @@ def agrees_with_finer(grain: Grain) -> NoRow:
                 )
                 for name in _LAST
             ),
-            wanted=_list(["open_usd", "high_usd", "low_usd", "samples", "first_at", *_LAST], prefix="wanted"),
-            held=_list(["open_usd", "high_usd", "low_usd", "samples", "first_at", *_LAST], prefix="held"),
+            wanted=column_list(["open_usd", "high_usd", "low_usd", "samples", "first_at", *_LAST], of="wanted"),
+            held=column_list(["open_usd", "high_usd", "low_usd", "samples", "first_at", *_LAST], of="held"),
         ).as_string(),
     )
 
@@ -107,9 +108,9 @@ def minutes_have_samples() -> NoRow:
         cure="`cryptoflow explain minute_close` shows the samples of a close; a correction rebuilds it.",
         query=_SAMPLED.format(
             ends=sql.SQL("date_trunc('hour', %(ends)s - INTERVAL {}, 'UTC')").format(sql.Literal(GRACE)),
-            closes=sql.Identifier(str(CLOSES[Grain.MINUTE].schema), CLOSES[Grain.MINUTE].name),
-            samples=sql.Identifier(str(market_snapshots.schema), market_snapshots.name),
-            points=sql.Identifier(str(market_chart_points.schema), market_chart_points.name),
+            closes=table_name(CLOSES[Grain.MINUTE]),
+            samples=table_name(market_snapshots),
+            points=table_name(market_chart_points),
         ).as_string(),
     )
 
@@ -154,7 +155,3 @@ _SAMPLED: Final = sql.SQL(
         OR closes.price_usd NOT BETWEEN sampled.low_usd AND sampled.high_usd
     """
 )
-
-
-def _list(names: list[str], *, prefix: str) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) for name in names)

@@ -17,6 +17,7 @@ from cryptoflow.contracts.candles import symbols
 from cryptoflow.contracts.contract import whole_row_rules
 from cryptoflow.contracts.market import assets
 from cryptoflow.quality.rules import ColumnsAre, Given, NoRow, OneOf, Rule, Unique, Within
+from cryptoflow.warehouse.naming import column_list
 
 COVERAGE_CHECK: Final = "coverage"
 # Fact tables carry no foreign keys; these prove what a foreign key would have.
@@ -102,7 +103,7 @@ def _finite_numbers(table: sa.Table) -> Iterator[Rule]:
         what="No number is NaN or infinite.",
         query=sql.SQL("SELECT {shown} FROM {{batch}} WHERE {condition}")
         .format(
-            shown=sql.SQL(", ").join(map(sql.Identifier, shown)),
+            shown=column_list(shown),
             condition=sql.SQL(" OR ").join(
                 sql.SQL("{} IN ('NaN', 'Infinity', '-Infinity')").format(sql.Identifier(name)) for name in numbers
             ),

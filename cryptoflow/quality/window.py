@@ -13,6 +13,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contract_of
 from cryptoflow.quality.rules import NoRow, Suite
+from cryptoflow.warehouse.naming import table_name
 
 _ENDS: Final = "%(ends)s"
 
@@ -32,7 +33,7 @@ def window_of(suite: Suite, *, now: datetime) -> Window:
 
 def batch_query(suite: Suite, window: Window) -> str:
     """Every row of the window, with whatever columns the table has."""
-    table = sql.Identifier(str(suite.table.schema), suite.table.name)
+    table = table_name(suite.table)
     if window.starts is None:
         return sql.SQL("SELECT * FROM {}").format(table).as_string()
     return (

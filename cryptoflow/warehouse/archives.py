@@ -23,6 +23,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contract_of, contracts
 from cryptoflow.errors import PermanentError, UsageError
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
@@ -187,7 +188,7 @@ def _refuse_rows_that_are_there(
     connection: Connection, table: sa.Table, day: date, *, parts: Sequence[Archive]
 ) -> None:
     row = connection.execute(
-        sql.SQL("SELECT count(*) FROM {} WHERE {}").format(_name(table), of_day(table, day))
+        sql.SQL("SELECT count(*) FROM {} WHERE {}").format(table_name(table), of_day(table, day))
     ).fetchone()
     assert row is not None
     if row[0]:
@@ -212,17 +213,17 @@ def _bring_back(connection: Connection, table: sa.Table, paths: Sequence[Path]) 
             )
     connection.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-            stage, _list(names), _name(table)
+            stage, column_list(names), table_name(table)
         )
     )
     for path in paths:
         copy_parquet(connection, path, stage)
-    key = _list([column.name for column in table.primary_key])
+    key = column_list([column.name for column in table.primary_key])
     stands = "fetched_at DESC, payload_sha256 DESC" if "fetched_at" in names else "recorded_at"
     return connection.execute(
         sql.SQL(
             "INSERT INTO {table} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {stage} ORDER BY {key}, "
-        ).format(table=_name(table), names=_list(names), key=key, stage=stage)
+        ).format(table=table_name(table), names=column_list(names), key=key, stage=stage)
         + sql.SQL(stands)
     ).rowcount
 
@@ -238,11 +239,3 @@ def _explained(path: Path, *, cure: str = _NOTHING_GOES) -> Iterator[None]:
         yield
     except OSError as error:
         raise PermanentError(f"The archive {path}: {error.strerror or error}.", cure=cure) from error
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
-
-
-def _list(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))

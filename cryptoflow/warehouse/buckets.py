@@ -8,6 +8,7 @@ from psycopg import sql
 
 from cryptoflow.cadence import Grain
 from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.warehouse.naming import table_name
 
 # A truncation for each grain, in UTC whatever the session's zone is; weeks start on Monday.
 _BUCKET: Final = {
@@ -20,7 +21,7 @@ _BUCKET: Final = {
 
 def closes_of(grain: Grain) -> sql.Identifier:
     """The table that holds the buckets of the grain."""
-    return sql.Identifier(str(CLOSES[grain].schema), CLOSES[grain].name)
+    return table_name(CLOSES[grain])
 
 
 def bucket_of(grain: Grain, expression: str) -> sql.SQL:

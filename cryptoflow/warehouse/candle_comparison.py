@@ -16,6 +16,7 @@ from psycopg import sql
 from cryptoflow.cadence import CANDLE_INTERVALS
 from cryptoflow.contracts.candles import FIGURES
 from cryptoflow.warehouse.candles import Candle
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import Connection
 
 _STAGE: Final = sql.Identifier("their_candles")
@@ -53,7 +54,7 @@ def compare_candles(
 
 
 def _stage(connection: Connection, theirs: Iterable[Candle]) -> None:
-    columns = sql.SQL(", ").join(map(sql.Identifier, ("open_time", *FIGURES)))
+    columns = column_list(("open_time", *FIGURES))
     connection.execute(
         sql.SQL(
             "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS"
@@ -143,7 +144,7 @@ def _compare_statement(is_minute: bool) -> sql.Composed:
         """
     ).format(
         coverage=sql.SQL("1::numeric" if is_minute else "coverage"),
-        figures=sql.SQL(", ").join(map(sql.Identifier, FIGURES)),
+        figures=column_list(FIGURES),
         table=sql.Identifier("candles", "minute_candles" if is_minute else "coarse_candles"),
         of_interval=sql.SQL("AND is_final" if is_minute else "AND interval = %(interval)s"),
         stage=_STAGE,

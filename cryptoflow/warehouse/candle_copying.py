@@ -26,10 +26,11 @@ from cryptoflow.warehouse.candle_encoding import END, EPOCH, START, EncodedMinut
 from cryptoflow.warehouse.candle_rollups import lock_candles
 from cryptoflow.warehouse.candle_straight import build_straight
 from cryptoflow.warehouse.candles import MINUTE_RULES, Origin, StoredCandles, constants_of, is_untouched
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.reading_ahead import read_ahead
 
-_TABLE: Final = sql.Identifier(str(minute_candles.schema), minute_candles.name)
+_TABLE: Final = table_name(minute_candles)
 _MINUTE_US: Final = 60_000_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -90,7 +91,7 @@ def _copy(
     starts: datetime,
     ends: datetime,
 ) -> _Copied:
-    names = sql.SQL(", ").join(map(sql.Identifier, encoder.columns))
+    names = column_list(encoder.columns)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(_TABLE, names)
     starts_us, ends_us = ((instant - EPOCH) // _MICROSECOND for instant in (starts, ends))
     edges: list[int] = []

@@ -23,6 +23,7 @@ from cryptoflow.errors import UsageError
 from cryptoflow.warehouse.candle_gaps import gaps_within
 from cryptoflow.warehouse.explaining import Explanation
 from cryptoflow.warehouse.merge import telling_columns
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.superseded import superseded
 from cryptoflow.warehouse.symbols import KnownSymbol
@@ -103,8 +104,8 @@ _INPUTS: Final = (
 def _records(connection: Connection, query: str, table: sa.Table, of: Record) -> list[Record]:
     of_interval = sql.SQL("AND interval = %(interval)s" if "interval" in table.columns else "")
     composed = sql.SQL(query).format(
-        columns=sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns),
-        table=_name(table),
+        columns=column_list(column.name for column in table.columns),
+        table=table_name(table),
         key=sql.SQL("symbol_id = %(symbol_id)s AND open_time = %(open_time)s {}").format(of_interval),
         of_interval=of_interval,
     )
@@ -152,7 +153,3 @@ def _corrections_of(table: sa.Table, place: int) -> sql.Composed:
     ]
     symbols = sql.SQL("INNER JOIN candles.symbols AS symbols ON old.symbol_id = symbols.symbol_id")
     return superseded(table, telling, of=symbols, what=what)
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)

@@ -22,6 +22,7 @@ from psycopg import sql
 from cryptoflow.cadence import CANDLE_INTERVALS, CandleInterval
 from cryptoflow.contracts.candles import COARSE_INTERVALS, coarse_candles, minute_candles
 from cryptoflow.warehouse.merge import insert_steps, merge_steps
+from cryptoflow.warehouse.naming import table_name
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
@@ -233,7 +234,7 @@ def folded_figures(finer: CandleInterval) -> sql.Composed:
 def table_of(interval: CandleInterval) -> sql.Identifier:
     """The table that holds candles of the interval."""
     table = minute_candles if interval.built_from is None else coarse_candles
-    return sql.Identifier(str(table.schema), table.name)
+    return table_name(table)
 
 
 def only(finer: CandleInterval) -> sql.SQL:

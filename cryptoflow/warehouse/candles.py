@@ -28,6 +28,7 @@ from cryptoflow.warehouse.candle_rollups import (
     mark_changed,
 )
 from cryptoflow.warehouse.merge import insert_steps, merge_steps, written_columns
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import refuse_repeated, stage_of, stage_rows, stage_text, take_refused
@@ -220,4 +221,4 @@ def _incoming() -> sql.Composed:
 
 
 def _names() -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, written_columns(minute_candles)))
+    return column_list(written_columns(minute_candles))

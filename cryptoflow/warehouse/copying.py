@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import Connection
 
 # What Python writes for None; a text that says so is written otherwise.
@@ -33,7 +34,7 @@ def copy_rows(
 ) -> int:
     """Write the rows, each with a value per column; returns how many."""
     copy = sql.SQL("COPY {} ({}) FROM STDIN (NULL {})").format(
-        table, sql.SQL(", ").join(sql.Identifier(column.name) for column in columns), sql.Literal(_NULL)
+        table, column_list(column.name for column in columns), sql.Literal(_NULL)
     )
     line = "\t".join(["%s"] * len(columns)) + "\n"
     careful = [(place, written) for place, column in enumerate(columns) if (written := _writer_of(column))]

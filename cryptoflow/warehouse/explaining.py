@@ -19,6 +19,7 @@ from cryptoflow.cadence import CADENCES, Grain, bucket_end, bucket_start
 from cryptoflow.contracts.closes import CLOSES, SAMPLES
 from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.errors import UsageError
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 
@@ -90,7 +91,7 @@ def earlier_versions(connection: Connection, table: sa.Table, key: Record) -> li
         "SELECT {columns} FROM {revisions} WHERE bucket = %(bucket)s AND asset_id = %(asset_id)s"
         " ORDER BY superseded_at DESC"
     )
-    return records(connection, query.format(columns=_columns(revisions), revisions=_name(revisions)), key)
+    return records(connection, query.format(columns=_columns(revisions), revisions=table_name(revisions)), key)
 
 
 def explain_close(connection: Connection, grain: Grain, *, slug: str, instant: datetime) -> Explanation:
@@ -144,13 +145,9 @@ def _inputs(connection: Connection, grain: Grain, *, key: Record, close: Record)
         "SELECT {columns} FROM {finer} WHERE asset_id = %(asset_id)s AND bucket >= %(start)s AND bucket < %(until)s"
         " ORDER BY bucket"
     )
-    closes = records(connection, query.format(columns=_columns(table), finer=_name(table)), span)
+    closes = records(connection, query.format(columns=_columns(table), finer=table_name(table)), span)
     return f"{table.schema}.{table.name}", closes
 
 
 def _columns(table: sa.Table) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
+    return column_list(column.name for column in table.columns)

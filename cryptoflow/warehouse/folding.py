@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
-import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
@@ -24,6 +23,7 @@ from cryptoflow.warehouse.buckets import bucket_of, length_of
 from cryptoflow.warehouse.marks import Key
 from cryptoflow.warehouse.merge import written_steps
 from cryptoflow.warehouse.moves import LAST_FIGURES, notes_of
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.planner import joined_at_once
 from cryptoflow.warehouse.pool import Connection
 
@@ -97,10 +97,10 @@ def _fold_statement(grain: Grain, *, one_each: bool) -> bytes:
                 AND ({values}) IS DISTINCT FROM ({stands})
         """
     ).format(
-        table=_name(table),
-        changing=_list(changing),
+        table=table_name(table),
+        changing=column_list(changing),
         values=sql.SQL(", ").join(values.values()),
-        stands=_list(changing, prefix="known"),
+        stands=column_list(changing, of="known"),
         is_foldable=is_foldable,
     )
     return (
@@ -119,7 +119,7 @@ def _fold_statement(grain: Grain, *, one_each: bool) -> bytes:
                     WHERE merged.key_asset_id IS NULL AND ({is_foldable}) IS NOT TRUE
                 )
             """
-        ).format(table=_name(table), is_foldable=is_foldable)
+        ).format(table=table_name(table), is_foldable=is_foldable)
     ).as_bytes()
 
 
@@ -146,7 +146,7 @@ def _spans_of_one(grain: Grain) -> sql.Composed:
         FROM {notes}
         WHERE bucket >= %(bucket)s AND bucket < %(bucket)s + {length}
         """
-    ).format(figures=_list(LAST_FIGURES), notes=_notes(grain), length=length_of(grain))
+    ).format(figures=column_list(LAST_FIGURES), notes=_notes(grain), length=length_of(grain))
 
 
 def _spans(grain: Grain) -> sql.Composed:
@@ -181,7 +181,7 @@ def _spans(grain: Grain) -> sql.Composed:
         INNER JOIN moved AS closing
             ON together.asset_id = closing.asset_id AND together.last_bucket = closing.bucket
         """
-    ).format(notes=_notes(grain), length=length_of(grain), figures=_list(LAST_FIGURES, prefix="closing"))
+    ).format(notes=_notes(grain), length=length_of(grain), figures=column_list(LAST_FIGURES, of="closing"))
 
 
 # The first of the moved rows is the last finer row that the bucket was built from, or comes after it; so the others do.
@@ -222,11 +222,3 @@ def _notes(grain: Grain) -> sql.Identifier:
     name = notes_of(CLOSES[finer])
     assert name is not None
     return name
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
-
-
-def _list(names: Sequence[str], *, prefix: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contract_of, contracts
 from cryptoflow.settings import Settings
+from cryptoflow.warehouse.naming import table_name
 from cryptoflow.warehouse.pool import transaction
 
 # Deleting in batches keeps each transaction short, so that collecting goes on beside it.
@@ -53,7 +54,7 @@ def _forget(database_url: str, table: sa.Table, *, before: datetime) -> int:
         "SELECT ctid FROM {table} WHERE {clock} < %(before)s AND NOT ({stays}) ORDER BY {clock} LIMIT {batch}))"
     ).format(
         stays=sql.SQL(contract_of(table).retention.stays_where or "false"),
-        table=sql.Identifier(str(table.schema), table.name),
+        table=table_name(table),
         clock=sql.Identifier(str(contract_of(table).clock)),
         batch=sql.Literal(_BATCH_ROWS),
     )

@@ -15,6 +15,7 @@ from cryptoflow.contracts.candles import minute_candles
 from cryptoflow.contracts.closes import market_chart_points, market_snapshots
 from cryptoflow.warehouse.candles import Candle, Origin
 from cryptoflow.warehouse.chart_points import ChartPoint
+from cryptoflow.warehouse.naming import table_name
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.records import names_of
 from cryptoflow.warehouse.snapshots import Snapshot
@@ -37,9 +38,7 @@ def as_candle(connection: Connection, text: str) -> tuple[Candle, Origin]:
 
 
 def _values(connection: Connection, table: sa.Table, text: str) -> dict[str, Any]:
-    query = sql.SQL("SELECT * FROM jsonb_populate_record(NULL::{}, %s::jsonb)").format(
-        sql.Identifier(str(table.schema), table.name)
-    )
+    query = sql.SQL("SELECT * FROM jsonb_populate_record(NULL::{}, %s::jsonb)").format(table_name(table))
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(query, (text,)).fetchone()
     assert row is not None

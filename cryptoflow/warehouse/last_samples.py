@@ -19,6 +19,7 @@ from psycopg import sql
 from cryptoflow.contracts.closes import market_snapshots
 from cryptoflow.contracts.control import last_samples as last_samples_table
 from cryptoflow.refine.batch_samples import FIGURES
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import stage_of
 from cryptoflow.warehouse.statements import statement
@@ -117,4 +118,4 @@ def _keep_statement() -> sql.Composed:
 def _told(version: str) -> sql.Composed:
     """What the newest sample says; how often it stayed follows from it."""
     names = [column.name for column in last_samples_table.columns if column.name != "unchanged_times"]
-    return sql.SQL(", ").join(sql.Identifier(version, name) for name in names)
+    return column_list(names, of=version)

@@ -15,6 +15,7 @@ from psycopg import sql
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import revisions_table
 from cryptoflow.warehouse.moves import noted_columns, noting
+from cryptoflow.warehouse.naming import column_list, table_name
 
 # How long after its end a bucket still waits for samples that are under way.
 GRACE: Final = "2 minutes"
@@ -43,7 +44,7 @@ def merge_statement(table: sa.Table) -> sql.Composed:
     """
     key = [column.name for column in table.primary_key]
     return merge_steps(table) + sql.SQL("SELECT {}, was_there FROM merged WHERE says_new").format(
-        _list([f"key_{name}" for name in key])
+        column_list([f"key_{name}" for name in key])
     )
 
 
@@ -66,11 +67,11 @@ def merge_steps(table: sa.Table) -> sql.Composed:
                 WHERE {counts_more}
             """
         ).format(
-            table=_name(table),
-            names=_list(names),
-            key=_list(key),
-            changing=_list(_changing(table)),
-            new=_list(_changing(table), prefix="excluded"),
+            table=table_name(table),
+            names=column_list(names),
+            key=column_list(key),
+            changing=column_list(_changing(table)),
+            new=column_list(_changing(table), of="excluded"),
             counts_more=_counts_more(table, "excluded"),
             known_since=_known_since(table, "excluded"),
         ),
@@ -90,9 +91,9 @@ def insert_steps(table: sa.Table) -> sql.Composed:
         )
         """
     ).format(
-        table=_name(table),
-        names=_list(written_columns(table)),
-        key=_list(key),
+        table=table_name(table),
+        names=column_list(written_columns(table)),
+        key=column_list(key),
         returned=sql.SQL(", ").join(_returned("new", name, "key") for name in key),
     )
 
@@ -132,9 +133,9 @@ def written_steps(table: sa.Table, writing: sql.Composed) -> sql.Composed:
         first_key=sql.Identifier(key[0]),
         says_new=_says_new(table),
         noting=noting(table) or sql.SQL(""),
-        revisions=_name(revisions),
-        kept=_list(kept),
-        kept_old=_list([f"old_{name}" for name in kept]),
+        revisions=table_name(revisions),
+        kept=column_list(kept),
+        kept_old=column_list([f"old_{name}" for name in kept]),
         was_final=_was_final(table),
     )
 
@@ -180,7 +181,7 @@ def _says_new(table: sa.Table) -> sql.Composable:
 
 def _differs(table: sa.Table, one: str, other: str) -> sql.Composed:
     telling = telling_columns(table)
-    return sql.SQL("({}) IS DISTINCT FROM ({})").format(_list(telling, prefix=one), _list(telling, prefix=other))
+    return sql.SQL("({}) IS DISTINCT FROM ({})").format(column_list(telling, of=one), column_list(telling, of=other))
 
 
 def _was_final(table: sa.Table) -> sql.SQL:
@@ -201,11 +202,3 @@ def _is_newer(table: sa.Table, incoming: str) -> sql.SQL:
     if "fetched_at" not in table.columns:
         return sql.SQL("true")
     return sql.SQL(f"({incoming}.fetched_at, {incoming}.payload_sha256) >= (known.fetched_at, known.payload_sha256)")
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
-
-
-def _list(names: list[str], *, prefix: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
 from cryptoflow.contracts.closes import CLOSES
+from cryptoflow.warehouse.naming import column_list
 from cryptoflow.warehouse.pool import Connection
 
 # What a coarser close takes over from the last of its finer ones.
@@ -81,10 +82,10 @@ def noting(table: sa.Table) -> sql.Composed | None:
         """
     ).format(
         notes=_notes(grain),
-        was=sql.SQL(", ").join(sql.Identifier(f"was_{name}") for name in _WAS),
-        old=sql.SQL(", ").join(sql.Identifier(f"old_{span_column(grain, name)}") for name in _WAS),
-        now=sql.SQL(", ").join(map(sql.Identifier, now)),
-        new=sql.SQL(", ").join(sql.Identifier(f"new_{name}") for name in _written(grain)),
+        was=column_list(f"was_{name}" for name in _WAS),
+        old=column_list(f"old_{span_column(grain, name)}" for name in _WAS),
+        now=column_list(now),
+        new=column_list(f"new_{name}" for name in _written(grain)),
     )
 
 

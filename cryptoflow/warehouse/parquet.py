@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.pool import Connection
 
 # So much text is turned into one group of rows at a time.
@@ -63,7 +64,7 @@ def write_parquet(connection: Connection, table: sa.Table, where: sql.Composable
     columns = archived_columns(table)
     query = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT (FORMAT csv)").format(
         sql.SQL(", ").join(_outgoing(column) for column in columns),
-        sql.Identifier(str(table.schema), table.name),
+        table_name(table),
         where,
     )
     rows = 0
@@ -89,9 +90,7 @@ def copy_parquet(connection: Connection, path: Path, target: sql.Identifier) -> 
     rows = 0
     with pq.ParquetFile(path) as file:
         kinds = {field.name: (field.metadata or {}).get(_TYPE_KEY, b"") for field in file.schema_arrow}
-        copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-            target, sql.SQL(", ").join(map(sql.Identifier, kinds))
-        )
+        copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(target, column_list(kinds))
         with connection.cursor() as cursor, cursor.copy(copy) as stream:
             for batch in file.iter_batches():
                 stream.write(_incoming(batch, kinds))

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import FILL_WITH_ROOM
+from cryptoflow.warehouse.naming import table_name
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.statements import statement
 
@@ -121,7 +122,7 @@ def _missing(connection: Connection, table: sa.Table, instants: set[datetime]) -
 
 def _make(connection: Connection, table: sa.Table, name: str, *, start: datetime, end: datetime) -> None:
     """Made beside the table and then attached: `PARTITION OF` would wait for every reader, and all others for it."""
-    parent, part = sql.Identifier(str(table.schema), table.name), sql.Identifier(str(table.schema), name)
+    parent, part = table_name(table), sql.Identifier(str(table.schema), name)
     room = sql.SQL(f" WITH (fillfactor = {FILL_WITH_ROOM})" if contract_of(table).room_for_updates else "")
     connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(part, parent) + room)
     made = f"Made {datetime.now(UTC).isoformat(timespec='seconds')}"

@@ -36,6 +36,7 @@ from cryptoflow.warehouse.archives import (
     write_archive,
 )
 from cryptoflow.warehouse.locks import work_lock
+from cryptoflow.warehouse.naming import table_name
 from cryptoflow.warehouse.partitions import Partition, partitions_of
 from cryptoflow.warehouse.pool import Connection, transaction
 from cryptoflow.warehouse.rollups import lock_closes
@@ -283,9 +284,7 @@ def _state(connection: Connection, day: Day) -> object:
 
 def _count(connection: Connection, table: sa.Table, day: date) -> tuple[int, datetime | None]:
     row = connection.execute(
-        sql.SQL("SELECT count(*), max(recorded_at) FROM {} WHERE {}").format(
-            sql.Identifier(str(table.schema), table.name), of_day(table, day)
-        )
+        sql.SQL("SELECT count(*), max(recorded_at) FROM {} WHERE {}").format(table_name(table), of_day(table, day))
     ).fetchone()
     assert row is not None
     return row[0], row[1]

@@ -23,6 +23,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.contract import hard_rule, whole_row_rules
 from cryptoflow.warehouse.copying import copy_rows
 from cryptoflow.warehouse.merge import merge_statement, telling_columns, written_columns
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.partitions import ensure_partitions
 from cryptoflow.warehouse.pool import Connection
 
@@ -58,7 +59,7 @@ def stage_text(
                 stage_of(table), sql.Identifier(name), sql.Literal(value)
             )
         )
-    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(stage_of(table), _list(columns))
+    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(stage_of(table), column_list(columns))
     with connection.cursor() as cursor:
         with cursor.copy(copy) as stream:
             for block in blocks:
@@ -146,8 +147,8 @@ def _create_stage(table: sa.Table) -> sql.Composed:
         "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS AS SELECT {names} FROM {table} WITH NO DATA"
     ).format(
         stage=stage_of(table),
-        names=_list(written_columns(table)),
-        table=sql.Identifier(str(table.schema), table.name),
+        names=column_list(written_columns(table)),
+        table=table_name(table),
     )
 
 
@@ -196,11 +197,11 @@ def _repeated_statement(table: sa.Table, provider: str) -> sql.Composed:
         """
     ).format(
         stage=stage_of(table),
-        key=_list(key := [column.name for column in table.primary_key]),
-        key_staged=_list(key, prefix="stage"),
-        key_first=_list(key, prefix="firsts"),
-        telling_staged=_list(telling_columns(table), prefix="stage"),
-        telling_first=_list(telling_columns(table), prefix="firsts"),
+        key=column_list(key := [column.name for column in table.primary_key]),
+        key_staged=column_list(key, of="stage"),
+        key_first=column_list(key, of="firsts"),
+        telling_staged=column_list(telling_columns(table), of="stage"),
+        telling_first=column_list(telling_columns(table), of="firsts"),
         refused=_refused(table, provider, rule=sql.SQL("'repeated_with_other_values'")),
     ) + sql.SQL(_KEEP_REFUSED)
 
@@ -237,13 +238,9 @@ SELECT provider, rule, held FROM refused
 
 @cache
 def _merge_statement(table: sa.Table, newest: str) -> sql.Composed:
-    key = _list([column.name for column in table.primary_key])
+    key = column_list([column.name for column in table.primary_key])
     return sql.SQL(
         "WITH incoming AS (SELECT DISTINCT ON ({key}) {names} FROM {stage} ORDER BY {key}, {newest}),"
     ).format(
-        key=key, names=_list(written_columns(table)), stage=stage_of(table), newest=sql.SQL(newest)
+        key=key, names=column_list(written_columns(table)), stage=stage_of(table), newest=sql.SQL(newest)
     ) + merge_statement(table)
-
-
-def _list(names: Sequence[str], *, prefix: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from cryptoflow.contracts.contract import revisions_table
+from cryptoflow.warehouse.naming import column_list, table_name
 
 
 def superseded(
@@ -45,13 +46,9 @@ def superseded(
             )
             for name in figures
         ),
-        revisions=_name(revisions_table(table)),
-        table=_name(table),
-        figures=sql.SQL(", ").join(map(sql.Identifier, figures)),
-        key=sql.SQL(", ").join(map(sql.Identifier, key)),
-        old_key=sql.SQL(", ").join(sql.Identifier("old", name) for name in key),
+        revisions=table_name(revisions_table(table)),
+        table=table_name(table),
+        figures=column_list(figures),
+        key=column_list(key),
+        old_key=column_list(key, of="old"),
     )
-
-
-def _name(table: sa.Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)

@@ -18,6 +18,7 @@ from cryptoflow.contracts import contract_of
 from cryptoflow.contracts.candles import FIGURES, price_ticks
 from cryptoflow.warehouse.candles import Candle
 from cryptoflow.warehouse.merge import written_columns
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.partitions import ensure_partitions, partitions_of
 from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.staging import refuse_staged, stage_of, stage_rows
@@ -74,9 +75,9 @@ def store_ticks(connection: Connection, ticks: Iterable[Tick]) -> int:
 
 @cache
 def _insert_statement() -> sql.Composed:
-    names = sql.SQL(", ").join(map(sql.Identifier, written_columns(price_ticks)))
+    names = column_list(written_columns(price_ticks))
     return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
-        sql.Identifier(str(price_ticks.schema), price_ticks.name), names, names, stage_of(price_ticks)
+        table_name(price_ticks), names, names, stage_of(price_ticks)
     )
 
 

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from cryptoflow.contracts import contracts
 from cryptoflow.contracts.candles import price_ticks
+from cryptoflow.warehouse.naming import column_list, table_name
 from soak.checks.verdict import Verdict, verdict
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -58,9 +59,9 @@ def _keys(table: sa.Table) -> Iterator[tuple[str, ...]]:
 
 def _doubles(connection: Connection, table: sa.Table, key: tuple[str, ...]) -> tuple[int, list[str]]:
     """How many rows there are, and a sentence for each key that several of them have."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, key))
+    columns = column_list(key)
     given = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier(name)) for name in key)
-    name = sql.Identifier(str(table.schema), table.name)
+    name = table_name(table)
     (count,) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone() or (0,)
     found = connection.execute(
         sql.SQL("SELECT {0}, count(*) FROM {1} WHERE {2} GROUP BY {0} HAVING count(*) > 1 ORDER BY {0}").format(

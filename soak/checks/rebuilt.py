@@ -16,6 +16,7 @@ from psycopg import sql
 from cryptoflow.contracts.closes import CLOSES, market_chart_points, market_snapshots
 from cryptoflow.warehouse.candles import Candle
 from cryptoflow.warehouse.chart_points import ChartPoint
+from cryptoflow.warehouse.naming import column_list, table_name
 from cryptoflow.warehouse.records import names_of, record_of
 from cryptoflow.warehouse.snapshots import Snapshot
 from cryptoflow_tests import candles_model, closes_model
@@ -94,8 +95,6 @@ def differences(held: Mapping[Key, object], wanted: Mapping[Key, object], *, tab
 
 def read_records(database_url: str, table: sa.Table, kind: type[Record]) -> list[Record]:
     """Every row of a table as the record that is written into it."""
-    statement = sql.SQL("SELECT {} FROM {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, names_of(kind))), sql.Identifier(str(table.schema), table.name)
-    )
+    statement = sql.SQL("SELECT {} FROM {}").format(column_list(names_of(kind)), table_name(table))
     with psycopg.connect(database_url, options="-c timezone=UTC") as connection:
         return [record_of(kind, row) for row in connection.execute(statement)]
