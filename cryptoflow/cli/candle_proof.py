@@ -18,8 +18,8 @@ import typer
 
 from cryptoflow.cadence import CANDLE_INTERVALS
 from cryptoflow.cli.candles import ExchangeOption, SymbolOption
-from cryptoflow.cli.market import say_explained
-from cryptoflow.cli.options import HomeOption, JsonOption, instant_of
+from cryptoflow.cli.market import say_corrected, say_explained
+from cryptoflow.cli.options import HomeOption, JsonOption, SinceOption, instant_of
 from cryptoflow.cli.output import Format, Rows, print_json, print_rows
 from cryptoflow.errors import UsageError
 from cryptoflow.settings import load_settings
@@ -94,11 +94,7 @@ def explain(
 
 
 @candles_app.command()
-def corrections(
-    since: Annotated[str, typer.Option("--since", help="From this instant on, e.g. 2026-01-31T12:00Z.")],
-    json: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
+def corrections(since: SinceOption, json: JsonOption = False, home: HomeOption = None) -> None:
     """List the candles that were corrected after they were final: old and new close, what changed, and when."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.candle_origins import CandleCorrection, candle_corrections_since
@@ -107,12 +103,7 @@ def corrections(
     instant = instant_of(since)
     with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
         found = [asdict(one) for one in candle_corrections_since(connection, instant)]
-    if json:
-        print_json(found)
-        return
-    names = list(CandleCorrection.__dataclass_fields__)
-    rows = [[", ".join(row[name]) if name == "changed" else row[name] for name in names] for row in found]
-    print_rows(Rows(columns=names, rows=rows), form=Format.TABLE)
+    say_corrected(found, columns=list(CandleCorrection.__dataclass_fields__), json=json)
 
 
 @certificate_app.command()

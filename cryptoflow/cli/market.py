@@ -10,13 +10,13 @@ from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from cryptoflow.cli.options import HomeOption, JsonOption, instant_of
+from cryptoflow.cli.options import HomeOption, JsonOption, SinceOption, instant_of
 from cryptoflow.cli.output import Format, Rows, print_json, print_rows
 from cryptoflow.errors import UsageError
 from cryptoflow.settings import Settings, load_settings
@@ -249,11 +249,7 @@ def _print_records(records: Sequence[dict[str, object]]) -> None:
 
 
 @app.command()
-def corrections(
-    since: Annotated[str, typer.Option("--since", help="From this instant on, e.g. 2026-01-31T12:00Z.")],
-    json: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
+def corrections(since: SinceOption, json: JsonOption = False, home: HomeOption = None) -> None:
     """List what was corrected after it was final: table, bucket, asset, old and new value, and when."""
     from cryptoflow.runtime.session import database_for_command
     from cryptoflow.warehouse.corrections import Correction, corrections_since
@@ -262,9 +258,13 @@ def corrections(
     instant = instant_of(since)
     with database_for_command(load_settings(home=home)) as endpoints, transaction(endpoints.database_url) as connection:
         found = [asdict(one) for one in corrections_since(connection, instant)]
+    say_corrected(found, columns=list(Correction.__dataclass_fields__), json=json)
+
+
+def say_corrected(found: Sequence[Mapping[str, Any]], *, columns: Sequence[str], json: bool) -> None:
+    """Print corrections: which row, what of it changed, and when."""
     if json:
         print_json(found)
-    else:
-        names = list(Correction.__dataclass_fields__)
-        rows = [[", ".join(row[name]) if name == "changed" else row[name] for name in names] for row in found]
-        print_rows(Rows(columns=names, rows=rows), form=Format.TABLE)
+        return
+    rows = [[", ".join(row[name]) if name == "changed" else row[name] for name in columns] for row in found]
+    print_rows(Rows(columns=columns, rows=rows), form=Format.TABLE)

@@ -15,6 +15,7 @@ HomeOption = Annotated[
     typer.Option("--home", help="Folder of this installation's data. Default: CRYPTOFLOW_HOME, else the data folder."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+SinceOption = Annotated[str, typer.Option("--since", help="From this instant on, e.g. 2026-01-31T12:00Z.")]
 
 
 def instant_of(text: str) -> datetime:

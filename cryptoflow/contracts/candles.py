@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from cryptoflow.cadence import CANDLE_INTERVALS, Grain
+from cryptoflow.contracts.columns import recorded_at
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, revisions_of, table
 
 BASE: Final = "base currency"
@@ -33,12 +34,6 @@ FIGURES: Final = (
     "taker_base_volume",
     "taker_quote_volume",
 )
-
-
-def _recorded() -> sa.Column[Any]:
-    return column(
-        "recorded_at", sa.DateTime(timezone=True), "When this version became visible.", server_default=sa.func.now()
-    )
 
 
 symbols: Final = table(
@@ -101,7 +96,7 @@ price_ticks: Final = table(
     column("quantity", sa.Numeric(), "How much was traded.", unit=BASE, above=0),
     column("is_buyer_maker", sa.Boolean(), "True: the seller took the buyer's offer.", nullable=True),
     column("fills", sa.Integer(), "Trades that it stands for, where whole orders are numbered.", minimum=1),
-    _recorded(),
+    recorded_at(),
     schema="candles",
 )
 
@@ -164,7 +159,7 @@ minute_candles: Final = table(
     column("fetched_at", sa.DateTime(timezone=True), "When it was received."),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer or file that held it.", nullable=True),
     column("run_id", sa.Text(), "Dagster run that collected it, when one did.", nullable=True),
-    _recorded(),
+    recorded_at(),
     *_sanity(),
     sa.CheckConstraint("is_final = (source <> 'trades')", name="final_when_the_exchange_said_so"),
     schema="candles",
@@ -199,7 +194,7 @@ coarse_candles: Final = table(
         nullable=True,
     ),
     column("formula_version", sa.SmallInteger(), "Version of the rule that built it.", minimum=1),
-    _recorded(),
+    recorded_at(),
     *_sanity(),
     schema="candles",
 )

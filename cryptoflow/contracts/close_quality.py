@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import Grain
+from cryptoflow.contracts.columns import asset_key, recorded_at
 from cryptoflow.contracts.contract import Contract, Retention, column, revisions_of, table
 
 TIERS: Final = ("High", "Medium", "Low")
@@ -29,7 +30,7 @@ close_quality: Final = table(
         partition="day",
     ),
     column("bucket", sa.DateTime(timezone=True), "Start of the minute.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column(
         "data_quality_score",
         sa.Numeric(),
@@ -45,9 +46,7 @@ close_quality: Final = table(
     _term("integrity", "Share of the rules between the figures that hold."),
     column("unavailable", pg.JSONB(), "Why a term is not known: {term: reason}."),
     column("formula_version", sa.SmallInteger(), "Version of the formula that gave them.", minimum=1),
-    column(
-        "recorded_at", sa.DateTime(timezone=True), "When this version became visible.", server_default=sa.func.now()
-    ),
+    recorded_at(),
     schema="market",
 )
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from cryptoflow.cadence import CADENCES, Grain
+from cryptoflow.contracts.columns import asset_key, recorded_at
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, revisions_of, table
 
 USD: Final = "usd"
@@ -46,12 +47,6 @@ def _figures() -> list[sa.Column[Any]]:
     ]
 
 
-def _recorded() -> sa.Column[Any]:
-    return column(
-        "recorded_at", sa.DateTime(timezone=True), "When this version became visible.", server_default=sa.func.now()
-    )
-
-
 market_snapshots: Final = table(
     "market_snapshots",
     Contract(
@@ -65,7 +60,7 @@ market_snapshots: Final = table(
     ),
     column("observed_at", sa.DateTime(timezone=True), "The provider's own time of the figures.", primary_key=True),
     column("provider", sa.Text(), "Who said so.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("slot", sa.DateTime(timezone=True), "The minute that the collection was due for."),
     column("fetched_at", sa.DateTime(timezone=True), "When the answer was received."),
     column("price_usd", sa.Numeric(), "Price of one coin.", unit=USD, above=0),
@@ -83,7 +78,7 @@ market_snapshots: Final = table(
     column("price_change_7d_percent", sa.Numeric(), "Change over 7 days.", unit="%", nullable=True),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
     column("run_id", sa.Text(), "Dagster run that collected it, when one did.", nullable=True),
-    _recorded(),
+    recorded_at(),
     schema="raw",
 )
 
@@ -101,13 +96,13 @@ market_chart_points: Final = table(
     ),
     column("observed_at", sa.DateTime(timezone=True), "The provider's own time of the point.", primary_key=True),
     column("provider", sa.Text(), "Whose chart it is.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("price_usd", sa.Numeric(), "Price of one coin.", unit=USD, above=0),
     *_cap_and_volume(),
     column("fetched_at", sa.DateTime(timezone=True), "When the answer was received."),
     column("payload_sha256", sa.LargeBinary(), "Hash of the answer that held it."),
     column("run_id", sa.Text(), "Dagster run that collected it, when one did.", nullable=True),
-    _recorded(),
+    recorded_at(),
     schema="raw",
 )
 
@@ -123,7 +118,7 @@ minute_close: Final = table(
         partition="day",
     ),
     column("bucket", sa.DateTime(timezone=True), "Start of the minute.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("price_usd", sa.Numeric(), "Price at the close.", unit=USD, above=0),
     *_figures(),
     column("provider", sa.Text(), "Whose figures they are; with three or more sources the price alone is the median."),
@@ -131,7 +126,7 @@ minute_close: Final = table(
     column("dispersion", sa.Numeric(), "(highest - lowest price) / median over the sources.", unit="ratio", minimum=0),
     column("observed_at", sa.DateTime(timezone=True), "The provider's own time of the figures."),
     column("formula_version", sa.SmallInteger(), "Version of the rule that chose them.", minimum=1),
-    _recorded(),
+    recorded_at(),
     schema="market",
 )
 
@@ -154,7 +149,7 @@ def _coarse_close(
             room_for_updates=grain is not Grain.HOUR,
         ),
         column("bucket", sa.DateTime(timezone=True), f"Start of the {grain}.", primary_key=True),
-        column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+        asset_key(),
         column("open_usd", sa.Numeric(), "First price.", unit=USD, above=0),
         column("high_usd", sa.Numeric(), "Highest price.", unit=USD, above=0),
         column("low_usd", sa.Numeric(), "Lowest price.", unit=USD, above=0),
@@ -173,7 +168,7 @@ def _coarse_close(
         column("first_at", sa.DateTime(timezone=True), "Start of the first minute with a close."),
         column("last_at", sa.DateTime(timezone=True), "Start of the last minute with a close."),
         column("formula_version", sa.SmallInteger(), "Version of the rule that built it.", minimum=1),
-        _recorded(),
+        recorded_at(),
         schema="market",
     )
 

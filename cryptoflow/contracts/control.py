@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from cryptoflow.contracts.columns import asset_key
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, table
 
 PLAN_CAUSES: Final = ("first plan", "refused", "quota spent", "asked again", "allowance", "use")
@@ -77,7 +78,7 @@ last_samples: Final = table(
         owner="platform",
     ),
     column("provider", sa.Text(), "Who said so.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("observed_at", sa.DateTime(timezone=True), "The provider's own time of the figures."),
     column("fetched_at", sa.DateTime(timezone=True), "When the answer was received."),
     column("price_usd", sa.Numeric(), "Price of one coin.", unit="usd", above=0),

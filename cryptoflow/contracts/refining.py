@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import Grain
+from cryptoflow.contracts.columns import asset_key
 from cryptoflow.contracts.contract import FOR_EVER, Contract, Retention, column, table
 
 SLOT_STATES: Final = (
@@ -41,7 +42,7 @@ dirty_buckets: Final = table(
         primary_key=True,
     ),
     column("bucket", sa.DateTime(timezone=True), "Start of the bucket.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("marked_at", sa.DateTime(timezone=True), "When it was first marked.", server_default=sa.func.now()),
     schema="ops",
 )
@@ -83,7 +84,7 @@ slot_exceptions: Final = table(
     column("dataset", sa.Text(), "Table that the slot feeds.", primary_key=True),
     column("provider", sa.Text(), "Who was asked.", primary_key=True),
     column("slot", sa.DateTime(timezone=True), "The minute that the collection was due for.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("state", sa.Text(), "What became of the asset in the slot.", one_of=SLOT_STATES),
     column("reason", sa.Text(), "Why, in words.", nullable=True),
     schema="ops",
@@ -100,7 +101,7 @@ history_requests: Final = table(
         owner="market-data",
     ),
     column("provider", sa.Text(), "Who was asked.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column("starts_at", sa.DateTime(timezone=True), "First instant of the span.", primary_key=True),
     column("ends_at", sa.DateTime(timezone=True), "First instant after the span.", primary_key=True),
     column(

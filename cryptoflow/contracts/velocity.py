@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from cryptoflow.cadence import Grain
+from cryptoflow.contracts.columns import asset_key, recorded_at
 from cryptoflow.contracts.contract import Contract, Retention, column, revisions_of, table
 
 RATIO: Final = "ratio"
@@ -43,7 +44,7 @@ velocity: Final = table(
         partition="day",
     ),
     column("bucket", sa.DateTime(timezone=True), "Start of the minute.", primary_key=True),
-    column("asset_id", sa.Integer(), "The asset, as in market.assets.", primary_key=True),
+    asset_key(),
     column(
         "velocity",
         sa.Numeric(),
@@ -89,9 +90,7 @@ velocity: Final = table(
         maximum=86_400,
     ),
     column("formula_version", sa.SmallInteger(), "Version of the formula that gave them.", minimum=1),
-    column(
-        "recorded_at", sa.DateTime(timezone=True), "When this version became visible.", server_default=sa.func.now()
-    ),
+    recorded_at(),
     schema="market",
 )
 
