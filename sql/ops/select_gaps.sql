@@ -1,5 +1,6 @@
 -- Purpose: every slot of a dataset in a stretch of time that was not observed, with its state and reason.
---   Hours of which every slot was told are only counted, in the index; of the others each minute is looked up.
+--   Days of which every slot was told are only counted, in the index, and then hours; of the others each minute is
+--   looked up.
 -- Parameters: dataset, starts, ends, planned (whether slots in which nothing was due are told too).
 -- Reads: ops.slots. Writes: nothing.
 WITH RECURSIVE providers AS (
@@ -35,42 +36,53 @@ spans AS (
     WHERE providers.provider IS NOT NULL
 ),
 
-counted AS MATERIALIZED (
-    SELECT
-        provider,
-        date_bin('1 hour', slot, 'epoch') AS hour,
-        count(*) AS told
-    FROM ops.slots
-    WHERE
-        dataset = %(dataset)s
-        AND slot >= %(starts)s::timestamptz
-        AND slot < %(ends)s::timestamptz
-    GROUP BY provider, date_bin('1 hour', slot, 'epoch')
-),
-
-short AS MATERIALIZED (
-    SELECT
-        hours.provider,
-        hours.starts,
-        hours.ends
+-- Of each provider the days, and of days that lack something the hours, cut at its first slot and at the end.
+short_days AS MATERIALIZED (
+    SELECT days.*
     FROM (
         SELECT
             spans.provider,
-            expected.hour,
-            greatest(expected.hour, spans.first_slot) AS starts,
-            least(expected.hour + interval '1 hour', %(ends)s::timestamptz) AS ends
+            greatest(expected.day, spans.first_slot) AS starts,
+            least(expected.day + interval '1 day', %(ends)s::timestamptz) AS ends
         FROM spans
         CROSS JOIN LATERAL generate_series(
-            date_bin('1 hour', spans.first_slot, 'epoch'),
-            %(ends)s::timestamptz - interval '1 minute',
-            interval '1 hour'
+            date_bin('1 day', spans.first_slot, 'epoch'), %(ends)s::timestamptz - interval '1 minute', interval '1 day'
+        ) AS expected (day)
+    ) AS days
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS told
+        FROM ops.slots
+        WHERE
+            slots.dataset = %(dataset)s
+            AND slots.provider = days.provider
+            AND slots.slot >= days.starts
+            AND slots.slot < days.ends
+    ) AS counted
+    WHERE counted.told < extract(EPOCH FROM days.ends - days.starts) / 60
+),
+
+short AS MATERIALIZED (
+    SELECT hours.*
+    FROM (
+        SELECT
+            short_days.provider,
+            greatest(expected.hour, short_days.starts) AS starts,
+            least(expected.hour + interval '1 hour', short_days.ends) AS ends
+        FROM short_days
+        CROSS JOIN LATERAL generate_series(
+            date_bin('1 hour', short_days.starts, 'epoch'), short_days.ends - interval '1 minute', interval '1 hour'
         ) AS expected (hour)
     ) AS hours
-    LEFT JOIN counted
-        ON
-            hours.provider = counted.provider
-            AND hours.hour = counted.hour
-    WHERE coalesce(counted.told, 0) < extract(EPOCH FROM hours.ends - hours.starts) / 60
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS told
+        FROM ops.slots
+        WHERE
+            slots.dataset = %(dataset)s
+            AND slots.provider = hours.provider
+            AND slots.slot >= hours.starts
+            AND slots.slot < hours.ends
+    ) AS counted
+    WHERE counted.told < extract(EPOCH FROM hours.ends - hours.starts) / 60
 ),
 
 found AS (
