@@ -10,9 +10,10 @@ What does not belong here: the statements (velocity_statements), the formulas (r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Final
 
 from cryptoflow.cadence import Grain, bucket_end, bucket_start
@@ -81,7 +82,12 @@ def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) 
     by_day: dict[datetime, list[Key]] = defaultdict(list)
     for hour, asset in taken:
         by_day[bucket_start(hour, Grain.DAY)].append((hour, asset))
-    changed = sum(_compute_hours(connection, keys, recorded_at=recorded_at) for _, keys in sorted(by_day.items()))
+    # The same for every day, and found out once: that takes nearly as long as the hours of a day.
+    let_go_until = cache(partial(_let_go_until, connection))
+    changed = sum(
+        _compute_hours(connection, keys, recorded_at=recorded_at, let_go_until=let_go_until)
+        for _, keys in sorted(by_day.items())
+    )
     return Computed(marked=len(taken), changed=changed)
 
 
@@ -129,7 +135,8 @@ def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: dat
         first[asset] = min(bucket, first.get(asset, bucket))
     if not first:
         return 0
-    kept_until = _kept_until(connection, min(first.values()), now=recorded_at)
+    let_go_until = partial(_let_go_until, connection)
+    kept_until = _kept_until(min(first.values()), now=recorded_at, let_go_until=let_go_until)
     moved = 0
     day = bucket_start(min(first.values()), Grain.DAY)
     while day <= newest:
@@ -160,14 +167,16 @@ def _hours_from(instant: datetime, *, until: datetime) -> list[datetime]:
     return [first + number * timedelta(hours=1) for number in range((until - first) // timedelta(hours=1) + 1)]
 
 
-def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: datetime) -> int:
+def _compute_hours(
+    connection: Connection, keys: Sequence[Key], *, recorded_at: datetime, let_go_until: Callable[[], datetime]
+) -> int:
     """Hours of assets within one day."""
     hours, assets = zip(*keys, strict=True)
     if missing_partitions(connection, minute_close, set(hours)):
         # The hours are kept, their minutes were let go.
         return 0
     ensure_partitions(connection, velocity, set(hours))
-    kept_until = _kept_until(connection, min(hours), now=recorded_at)
+    kept_until = _kept_until(min(hours), now=recorded_at, let_go_until=let_go_until)
     with joined_at_once(connection, len(keys) * _MINUTES_PER_HOUR):
         return connection.execute(
             hours_statement(),
@@ -183,12 +192,15 @@ def _compute_hours(connection: Connection, keys: Sequence[Key], *, recorded_at: 
         ).rowcount
 
 
-def _kept_until(connection: Connection, minute: datetime, *, now: datetime) -> datetime:
-    """Up to when minutes look back on a day that is no longer kept; long ago when none was let go."""
+def _kept_until(minute: datetime, *, now: datetime, let_go_until: Callable[[], datetime]) -> datetime:
+    """Up to when minutes from this one on look back on a day that is no longer kept; long ago when none was let go."""
     days = contract_of(minute_close).retention.days
     assert days is not None
-    if minute - _LONGEST_WINDOW - HOLD > now - timedelta(days=days):
-        return _NEVER
+    return _NEVER if minute - _LONGEST_WINDOW - HOLD > now - timedelta(days=days) else let_go_until()
+
+
+def _let_go_until(connection: Connection) -> datetime:
+    """The same, whichever minute is meant."""
     oldest = min((partition.starts for partition in partitions_of(connection, [minute_close])), default=None)
     if oldest is None:
         return _NEVER
