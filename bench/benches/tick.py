@@ -37,6 +37,7 @@ from cryptoflow.warehouse.staging import merge_staged, refuse_staged, stage_rows
 _COLUMNS: Final = written_columns(market_snapshots)
 _KEY: Final = [column.name for column in market_snapshots.primary_key]
 _LIST: Final = column_list(_COLUMNS)
+_ORDER: Final = column_list(_KEY)
 _TYPES: Final = {column.name: column.type for column in market_snapshots.columns}
 _PEERS: Final = "peers"
 _SAID: Final = {
@@ -210,7 +211,7 @@ def _empty(connection: psycopg.Connection[Row]) -> None:
 
 
 def _as_copied(connection: psycopg.Connection[Row]) -> bytes:
-    statement = sql.SQL("COPY (SELECT {} FROM raw.market_snapshots ORDER BY {}) TO STDOUT").format(_LIST, _order())
+    statement = sql.SQL("COPY (SELECT {} FROM raw.market_snapshots ORDER BY {}) TO STDOUT").format(_LIST, _ORDER)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         return b"".join(copy)
 
@@ -218,12 +219,8 @@ def _as_copied(connection: psycopg.Connection[Row]) -> bytes:
 def _rows(connection: psycopg.Connection[Row], table: str) -> list[Row]:
     schema, _, name = table.partition(".")
     return connection.execute(
-        sql.SQL("SELECT {} FROM {} ORDER BY {}").format(_LIST, sql.Identifier(schema, name), _order())
+        sql.SQL("SELECT {} FROM {} ORDER BY {}").format(_LIST, sql.Identifier(schema, name), _ORDER)
     ).fetchall()
-
-
-def _order() -> sql.Composed:
-    return column_list(_KEY)
 
 
 BENCHES: Final = (Bench(name="tick", about="assets, from pages to committed snapshots", items=10_000, open=_open),)

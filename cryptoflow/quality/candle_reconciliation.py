@@ -55,8 +55,8 @@ def _agrees(this: CandleInterval) -> NoRow:
                 sql.SQL("CASE WHEN bool_and({0} IS NOT NULL) THEN sum({0}) END AS {0}").format(sql.Identifier(name))
                 for name in _SUMS
             ),
-            wanted=_list("wanted"),
-            held=_list("held"),
+            wanted=column_list(_COMPARED, of="wanted"),
+            held=column_list(_COMPARED, of="held"),
         ).as_string(),
     )
 
@@ -66,10 +66,6 @@ def _bucket(this: CandleInterval, instant: sql.Composable) -> sql.Composed:
     return sql.SQL("date_bin({length}, {instant}, TIMESTAMPTZ '2000-01-03 00:00:00+00')").format(
         length=sql.Literal(f"{this.minutes} minutes"), instant=instant
     )
-
-
-def _list(prefix: str) -> sql.Composed:
-    return column_list(_COMPARED, of=prefix)
 
 
 # What traded counts for open, high and low; where nothing did, everything does. High and low hold the close.

@@ -12,8 +12,9 @@ from typing import Final
 from psycopg import sql
 
 from cryptoflow.cadence import CADENCES, Grain
-from cryptoflow.contracts.closes import CLOSES, market_chart_points, market_snapshots
+from cryptoflow.contracts.closes import market_chart_points, market_snapshots
 from cryptoflow.quality.rules import NoRow
+from cryptoflow.warehouse.buckets import closes_of
 from cryptoflow.warehouse.naming import column_list, table_name
 
 # How many closed buckets are recomputed each time: the newest, in which something may still have gone wrong.
@@ -40,8 +41,8 @@ def agrees_with_finer(grain: Grain) -> NoRow:
             ),
             length=sql.Literal(f"{BUCKETS[grain]} {grain}"),
             grain=sql.Literal(grain.value),
-            coarse=table_name(CLOSES[grain]),
-            finer=table_name(CLOSES[finer]),
+            coarse=closes_of(grain),
+            finer=closes_of(finer),
             open=sql.Identifier("price_usd" if from_minutes else "open_usd"),
             high=sql.Identifier("price_usd" if from_minutes else "high_usd"),
             low=sql.Identifier("price_usd" if from_minutes else "low_usd"),
@@ -108,7 +109,7 @@ def minutes_have_samples() -> NoRow:
         cure="`cryptoflow explain minute_close` shows the samples of a close; a correction rebuilds it.",
         query=_SAMPLED.format(
             ends=sql.SQL("date_trunc('hour', %(ends)s - INTERVAL {}, 'UTC')").format(sql.Literal(GRACE)),
-            closes=table_name(CLOSES[Grain.MINUTE]),
+            closes=closes_of(Grain.MINUTE),
             samples=table_name(market_snapshots),
             points=table_name(market_chart_points),
         ).as_string(),

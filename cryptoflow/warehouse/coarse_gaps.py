@@ -17,7 +17,7 @@ from typing import Any, Final
 from psycopg import sql
 
 from cryptoflow.cadence import Grain
-from cryptoflow.warehouse.buckets import closes_of
+from cryptoflow.warehouse.buckets import closes_of, length_of
 from cryptoflow.warehouse.explaining import asset_of_slug
 from cryptoflow.warehouse.pool import transaction
 
@@ -150,6 +150,6 @@ def _find_statement(grain: Grain) -> sql.Composed:
         ORDER BY held.bucket
         """
     ).format(
-        length=sql.SQL(f"INTERVAL '1 {grain.value}'"),
+        length=length_of(grain),
         closes=closes_of(grain),
     )

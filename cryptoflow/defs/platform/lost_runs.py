@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from celery import Celery
@@ -22,13 +22,17 @@ logger = logging.getLogger(__name__)
 
 # On a busy machine seconds pass between two hands, and a moment of the database's restart.
 BETWEEN_TWO_HANDS: Final = timedelta(seconds=60)
-_HELD: Final = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
+_ON_ITS_WAY: Final = {
+    DagsterRunStatus.NOT_STARTED: "made but not queued",
+    DagsterRunStatus.STARTING: "queued but not handed to the broker",
+}
+_HELD: Final = [*_ON_ITS_WAY, DagsterRunStatus.STARTED]
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE"})
 
 
 def give_back(app: Celery, instance: DagsterInstance, *, is_lost: Callable[[str], bool], now: datetime) -> None:
     """Fail what nobody carries on. Several workers may do it at once: a run that failed twice is started anew once."""
-    for record in instance.get_run_records(RunsFilter(statuses=list(_HELD))):
+    for record in instance.get_run_records(RunsFilter(statuses=_HELD)):
         run = record.dagster_run
         task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
         if task_id is not None:
@@ -39,10 +43,9 @@ def give_back(app: Celery, instance: DagsterInstance, *, is_lost: Callable[[str]
 
 def _why_nobody_has(record: RunRecord, *, now: datetime) -> str:
     """Why a run that the broker has no task for is lost; empty while it may still be on its way."""
-    status = record.dagster_run.status
-    if now - _as_utc(record.update_timestamp) < BETWEEN_TWO_HANDS or status not in _HELD[:2]:
+    what = _ON_ITS_WAY.get(record.dagster_run.status)
+    if what is None or now - record.update_timestamp < BETWEEN_TWO_HANDS:
         return ""
-    what = "made but not queued" if status == DagsterRunStatus.NOT_STARTED else "queued but not handed to the broker"
     return f"The run was {what}: the database or the broker went away in between, or who did it ended."
 
 
@@ -70,7 +73,3 @@ def _fail(instance: DagsterInstance, run: DagsterRun, reason: str) -> None:
     if current is not None and current.status == run.status:
         instance.report_run_failed(current, f"{reason} It is started anew.")
         logger.warning("Run %s of %s was given back. %s", run.run_id, run.job_name, reason)
-
-
-def _as_utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
