@@ -42,7 +42,7 @@ def draw_results(results: Sequence[Result], file: Path) -> None:
                 va="center",
             )
         axes.set_yticks(places, [f"beside {result.other}" for result in results])
-        axes.set_xlim(0, 1.6 * max(max(result.ratio, float(result.goal.split()[1])) for result in results))
+        axes.set_xlim(0, 1.8 * max(max(result.ratio, float(result.goal.split()[1])) for result in results))
         axes.set_xlabel("ratio; the mark is the goal, red is a goal that is missed")
         axes.spines[["top", "right"]].set_visible(False)
         _save(figure, file)

@@ -63,7 +63,7 @@ def refine(
 def _refined(database_url: str, *, until_idle: bool) -> Drained:
     from cryptoflow.collect.rebuild import Drained, drain_in_batches
 
-    drained = Drained(built=0, changed=0, left=0)
+    drained = Drained()
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Building", total=None)

@@ -16,6 +16,7 @@ from typing import Final
 from cryptoflow.cadence import Grain, bucket_start
 from cryptoflow.collect.asking import Tally
 from cryptoflow.collect.charts import ChartAnswer, ask_chart
+from cryptoflow.collect.rebuild import catch_up
 from cryptoflow.refine.history_plan import ChartRequest, HistoryBudget, pause_seconds
 from cryptoflow.sources.coingecko import CoinGecko
 from cryptoflow.sources.errors import (
@@ -131,7 +132,8 @@ class HistoryRun:
     def write(self) -> None:
         """Store the batch, slice by slice in time, and with the last one the record of what was asked.
 
-        What was asked is recorded when all of it is stored, never before.
+        What was asked is recorded when all of it is stored, never before. What follows is computed for the whole batch
+        at once, because the hours that its slices reach are largely the same.
         """
         began = time.monotonic()
         answers = [answer for _, answer in self.batch if answer]
@@ -153,6 +155,7 @@ class HistoryRun:
                 failed=self.refused_requests + self.failed,
                 calls=self.tally.calls,
             )
+        catch_up(self.database_url)
         self.quarantined += len(refused)
         self.points_by_hour.update(bucket_start(point.observed_at, Grain.HOUR) for point in points)
         if points:

@@ -1,10 +1,14 @@
-"""Building coarse closes and velocity anew: a range on request, or all that is marked, whatever marked it.
+"""Building coarse closes and velocity anew: a range on request, or what is marked, whatever marked it.
+
+Who writes samples catches up afterwards, for some seconds: what their writing only marked is built in transactions of
+its own, so that no minute waits for it to be seen.
 
 What does not belong here: how a bucket is built (warehouse.rollups).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +28,8 @@ from cryptoflow.warehouse.velocity import compute_marked
 # One transaction builds so many buckets of each grain, so that ticks get their turn in between.
 BATCH_BUCKETS: Final = 20_000
 BATCH_HOURS: Final = 2_000
+# A tick has a minute, of which a provider that hangs may take forty seconds.
+CATCH_UP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +57,9 @@ def rebuild_closes(database_url: str, grain: Grain, *, start: datetime, end: dat
 class Drained:
     """Buckets that were built, how many of them said something new, and what is still marked."""
 
-    built: int
-    changed: int
-    left: int
+    built: int = 0
+    changed: int = 0
+    left: int = 0
 
 
 def drain(database_url: str, *, on_progress: Callable[[int], None] | None = None) -> int:
@@ -63,6 +69,17 @@ def drain(database_url: str, *, on_progress: Callable[[int], None] | None = None
         if on_progress:
             on_progress(drained.left)
     return drained.changed if drained else 0
+
+
+def catch_up(database_url: str) -> Drained:
+    """Build what is marked, batch after batch, until nothing is or some seconds are over."""
+    until = time.monotonic() + CATCH_UP_SECONDS
+    with transaction(database_url) as connection:
+        drained = Drained(left=count_marks(connection))
+    batches = drain_in_batches(database_url)
+    while drained.left and time.monotonic() < until:
+        drained = next(batches)
+    return drained
 
 
 def drain_in_batches(database_url: str) -> Iterator[Drained]:

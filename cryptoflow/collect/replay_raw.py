@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptoflow.collect.planning import DATASET
+from cryptoflow.collect.rebuild import drain
 from cryptoflow.collect.replay import Kind, Read, kind_of
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer
 from cryptoflow.collect.snapshots import Stored, store_answers
@@ -80,6 +81,7 @@ def rebuild_from_raw(
                         run_id=collection.run_id,
                     )
                 )
+    drain(database_url)
     yield so_far
 
 

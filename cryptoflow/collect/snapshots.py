@@ -1,4 +1,5 @@
 """Market snapshots: every provider's figures of the universe, through closes of every grain, in one transaction.
+What is left to build of what late figures touched comes after it.
 
 A run writes into the slot that it was due for, however late it is. An asset that no catalog knows yet gets its identity
 here, so that no row waits for tomorrow's catalog.
@@ -8,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from cryptoflow.collect.asking import Asking, ask_all, begin, raise_if_none_answered
 from cryptoflow.collect.planning import DATASET, sweep
+from cryptoflow.collect.rebuild import Drained, catch_up
 from cryptoflow.collect.snapshot_questions import Figures, SnapshotAnswer, ask_coingecko, ask_coinmarketcap
 from cryptoflow.collect.snapshot_slots import Came, close_asked, close_idle
 from cryptoflow.collect.snapshot_verdicts import Judged, judge_snapshots, with_run
@@ -54,6 +56,8 @@ class SnapshotReport:
     warnings: Sequence[str]
     """What is wrong with answers as a whole."""
     errors: Sequence[str]
+    caught_up: Drained = field(default_factory=Drained)
+    """What was built after the write, of what this one or others before it had only marked."""
 
 
 def collect_snapshots(
@@ -103,7 +107,7 @@ def collect_snapshots(
             )
             close_idle(connection, idle or {}, slot=slot)
     raise_if_none_answered(askings)
-    return report
+    return replace(report, caught_up=catch_up(database_url))
 
 
 def write_answers(

@@ -2,7 +2,7 @@
 
     stage, check, merge into the table of the samples (staging)
     -> the minutes that changed samples touch are closed and scored anew -> coarser buckets are marked and built
-    -> velocity is computed of every minute that a changed close enters
+    -> velocity of every minute that a changed close enters is computed, or marked where that is much
 
 Every writer of samples goes this way, under the writers' lock, so that listings, charts, late data and corrections are
 one path. What does not belong here: what a sample is (snapshots, chart_points), what a coarse close is (rollups).
@@ -32,7 +32,7 @@ from cryptoflow.warehouse.pool import Connection
 from cryptoflow.warehouse.rollups import Built, build_marked, lock_closes
 from cryptoflow.warehouse.staging import Refusal, merge_staged, stage_rows, take_refused
 from cryptoflow.warehouse.statements import statement
-from cryptoflow.warehouse.velocity import Moved, follow_closes
+from cryptoflow.warehouse.velocity import follow_closes
 
 # Where fewer than three sources speak, the earlier of these is believed.
 PRIORITY: Final = ("coingecko", "coinmarketcap")
@@ -50,7 +50,8 @@ class Written:
     stored: int
     minutes: int
     built: Sequence[Built]
-    moved: Moved
+    moved: int
+    """Rows of velocity that say something new."""
 
     @property
     def refused(self) -> int:
@@ -60,11 +61,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What followed from a batch of samples: minutes that say something new, what was built, what velocity moved."""
+    """What followed from samples: minutes and rows of velocity that say something new, and what was built."""
 
     minutes: Sequence[tuple[datetime, int]]
     built: Sequence[Built]
-    moved: Moved
+    moved: int
 
 
 def write_samples(connection: Connection, table: sa.Table, samples: Iterable[object]) -> Written:

@@ -2,8 +2,8 @@
 
 There are two ways to the same rows. Where the newest minutes of an asset changed, as in every tick, its rows from the
 first changed minute on are computed at once from the integrals that stand before them. Where older ones changed, the
-hours whose figures they enter are marked, and marked hours are computed from closes alone: a batch with each write, the
-rest by later ones or by `refine`.
+hours whose figures they enter are marked, and marked hours are computed from closes alone: a few at once, and many
+after the write, in transactions of their own (collect.rebuild), so that nobody waits for them.
 What does not belong here: the statements (velocity_statements), the formulas (refine.velocity).
 """
 
@@ -33,8 +33,8 @@ from cryptoflow.warehouse.velocity_statements import hours_before, hours_stateme
 MARK: Final = "velocity"
 # Providers state their times some minutes apart: such a minute is still one of the newest.
 TAIL: Final = timedelta(minutes=15)
-# Hours of an asset that one write computes beside its own work.
-HOURS_PER_WRITE: Final = 2_000
+# So many hours of assets are computed within the write that marks them; more are left until after it.
+HOURS_PER_WRITE: Final = 1_000
 _MINUTES_PER_HOUR: Final = 60
 _LONGEST_WINDOW: Final = timedelta(hours=24)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
@@ -48,26 +48,22 @@ class Computed:
     changed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Rows of velocity that say something new, and hours that wait to be computed."""
+def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_at: datetime) -> int:
+    """Compute or mark what follows from minute closes that changed; every coarser close must be built before.
 
-    rows: int
-    hours_waiting: int
-
-
-def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_at: datetime) -> Moved:
-    """Compute what follows from minute closes that changed; every coarser close must be built before."""
-    moved = 0
-    if changed:
-        newest = _newest_minute(connection)
-        waiting = _waiting_assets(connection)
-        waiting |= {asset for bucket, asset in changed if bucket < newest - TAIL}
-        tail = [key for key in changed if key[1] not in waiting]
-        _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
-        moved = _compute_tail(connection, tail, newest=newest, recorded_at=recorded_at)
-    marked = compute_marked(connection, recorded_at=recorded_at, most=HOURS_PER_WRITE)
-    return Moved(rows=moved + marked.changed, hours_waiting=count_marked(connection))
+    Returns how many rows of velocity say something new.
+    """
+    if not changed:
+        return 0
+    newest = _newest_minute(connection)
+    waiting = _waiting_assets(connection)
+    waiting |= {asset for bucket, asset in changed if bucket < newest - TAIL}
+    tail = [key for key in changed if key[1] not in waiting]
+    marked = _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
+    moved = _compute_tail(connection, tail, newest=newest, recorded_at=recorded_at)
+    if 0 < marked <= HOURS_PER_WRITE:
+        moved += compute_marked(connection, recorded_at=recorded_at, most=marked).changed
+    return moved
 
 
 def mark_hours(connection: Connection, hours: Collection[Key]) -> None:
@@ -91,13 +87,6 @@ def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) 
     return Computed(marked=len(taken), changed=changed)
 
 
-def count_marked(connection: Connection) -> int:
-    """Hours of assets that wait to be computed."""
-    row = connection.execute("SELECT count(*) FROM ops.dirty_buckets WHERE grain = %s", (MARK,)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _newest_minute(connection: Connection) -> datetime:
     """The newest minute of all; long ago when there is none."""
     row = connection.execute(statement("market/select_newest_minute")).fetchone()
@@ -111,21 +100,23 @@ def _waiting_assets(connection: Connection) -> set[int]:
     return {asset for (asset,) in rows}
 
 
-def _mark(connection: Connection, changed: Collection[Key], *, newest: datetime) -> None:
+def _mark(connection: Connection, changed: Collection[Key], *, newest: datetime) -> int:
+    """Mark the hours that these minutes reach; returns how many were not marked before."""
     reached = hours_reached(changed, until=newest)
-    if reached:
-        hours, assets = zip(*reached, strict=True)
-        with joined_at_once(connection, len(reached)):
-            connection.execute(
-                statement("ops/mark_velocity"),
-                {
-                    "grain": MARK,
-                    "hours": instant_array(hours),
-                    "assets": integer_array(assets),
-                    "starts": hours[0],
-                    "ends": hours[-1],
-                },
-            )
+    if not reached:
+        return 0
+    hours, assets = zip(*reached, strict=True)
+    with joined_at_once(connection, len(reached)):
+        return connection.execute(
+            statement("ops/mark_velocity"),
+            {
+                "grain": MARK,
+                "hours": instant_array(hours),
+                "assets": integer_array(assets),
+                "starts": hours[0],
+                "ends": hours[-1],
+            },
+        ).rowcount
 
 
 def _compute_tail(connection: Connection, changed: Sequence[Key], *, newest: datetime, recorded_at: datetime) -> int:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from cryptoflow.collect.rebuild import drain_in_batches
+from cryptoflow.collect.rebuild import catch_up
 from cryptoflow.errors import UsageError
 from cryptoflow.warehouse import velocity as velocity_module
 from cryptoflow.warehouse.corrections import corrections_since
@@ -90,7 +90,7 @@ def test_a_correction_of_a_minute_moves_windows_of_a_day_and_the_week(database_u
     assert minute in changed
     assert minute + 6 * DAY in changed, "the week that the minute is a part of"
     assert minute + 7 * DAY not in changed
-    assert moved.rows == len(changed)
+    assert moved == len(changed)
     as_of = "SELECT velocity FROM analytics.velocity_as_of(%s) WHERE bucket = %s"
     assert rows(database_url, as_of, before, minute) == [(Decimal("0.01"),)]
     assert rows(database_url, as_of, datetime.now(UTC) + HOUR, minute) == [(Decimal("0.99"),)]
@@ -100,19 +100,25 @@ def test_a_correction_of_a_minute_moves_windows_of_a_day_and_the_week(database_u
     assert (told[0].figure, told[0].old_value, told[0].new_value) == ("velocity", Decimal("0.01"), Decimal("0.99"))
 
 
-def test_what_one_write_leaves_marked_is_computed_by_refine(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(velocity_module, "HOURS_PER_WRITE", 2)
+def test_a_late_minute_is_followed_at_once_where_few_hours_follow_and_after_the_write_where_many_do(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history = [turned(NOON + step * 10 * MINUTE, f"{step + 1}") for step in range(60)]
     store(database_url, *history)
-    late = [turned(NOON + 5 * MINUTE, "500"), turned(NOON + 605 * MINUTE, "7")]
-    written = store(database_url, *late)
-    assert written.moved.hours_waiting > 0
-    # A tick meanwhile does not build upon rows that are about to change.
+    monkeypatch.setattr(velocity_module, "HOURS_PER_WRITE", 2)
+    few = turned(NOON + 565 * MINUTE, "7")
+    assert store(database_url, few).moved > 0
+    assert differences(database_url, expected_velocity(expected_closes([*history, few]))) == {}
+    many = turned(NOON + 5 * MINUTE, "500")
+    assert store(database_url, many).moved == 0
+    ((waiting,),) = rows(database_url, "SELECT count(*) FROM ops.dirty_buckets WHERE grain = 'velocity'")
+    assert waiting == 10
+    # A tick meanwhile does not build upon rows that are about to change; what follows from it alone is there with it.
     tick = turned(NOON + 606 * MINUTE, "8")
-    store(database_url, tick)
-    last = list(drain_in_batches(database_url))[-1]
-    assert last.left == 0
-    assert differences(database_url, expected_velocity(expected_closes([*history, *late, tick]))) == {}
+    assert store(database_url, tick).moved == 1
+    done = catch_up(database_url)
+    assert (done.built, done.left) == (waiting, 0)
+    assert differences(database_url, expected_velocity(expected_closes([*history, few, many, tick]))) == {}
 
 
 def test_minutes_that_look_back_on_a_day_let_go_keep_what_was_computed(database_url: str) -> None:

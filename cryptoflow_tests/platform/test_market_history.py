@@ -100,6 +100,7 @@ def test_the_first_history_of_every_asset_comes_by_rank_and_fills_every_grain(be
     assert bench.rows(f"SELECT count(*) FROM {POINTS} WHERE run_id IS DISTINCT FROM 'run-1'") == [(0,)]
     unknown = f"SELECT count(*) FROM {POINTS} LEFT JOIN raw.payloads USING (payload_sha256) WHERE body IS NULL"
     assert bench.rows(unknown) == [(0,)], "each point names the answer that held it"
+    assert bench.rows("SELECT count(*) FROM ops.dirty_buckets") == [(0,)], "velocity is there with it"
 
 
 def test_history_is_asked_for_once(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cryptoflow.cadence import Grain
+from cryptoflow.collect import rebuild
 from cryptoflow.collect.rebuild import drain, rebuild_closes
 from cryptoflow.contracts.closes import CLOSES
 from cryptoflow.simulator.market.model import Market
@@ -234,6 +235,27 @@ def test_rebuilding_gives_exactly_what_the_ticks_built(bench: Bench) -> None:
     assert anew.changed == sum(len(found) for found in built.values())
     assert 0 < anew.mean_coverage < 0.1
     assert held(bench.database_url, *COARSE_TABLES) == built
+
+
+def test_a_tick_goes_on_after_its_commit_with_what_is_marked_as_long_as_it_has_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.tick()
+    with transaction(bench.database_url) as connection:
+        connection.execute(
+            "INSERT INTO ops.dirty_buckets (grain, bucket, asset_id)"
+            " SELECT DISTINCT 'velocity', date_trunc('hour', bucket), asset_id FROM market.minute_close"
+        )
+    bench.advance(60)
+    monkeypatch.setattr(rebuild, "CATCH_UP_SECONDS", 0.0)
+    hurried = bench.tick()
+    assert hurried.written.minutes >= bench.whole
+    assert (hurried.caught_up.built, hurried.caught_up.left) == (0, bench.whole)
+    monkeypatch.undo()
+    bench.advance(60)
+    report = bench.tick()
+    assert (report.caught_up.built, report.caught_up.left) == (bench.whole, 0)
+    assert bench.rows("SELECT count(*) FROM ops.dirty_buckets") == [(0,)]
 
 
 def test_draining_builds_all_that_is_marked(bench: Bench) -> None:
