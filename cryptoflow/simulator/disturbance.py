@@ -37,8 +37,12 @@ class Disturbance(Generic[M]):
             self._held = [message]
             return []
         twice = self._faults.strike("ws_duplicates", self._provider) is not None
+        return [message] * (2 if twice else 1) + self.held_back()
+
+    def held_back(self) -> list[M]:
+        """What waits for a message that follows it; to be sent without one when time stands still."""
         held, self._held = self._held, []
-        return [message] * (2 if twice else 1) + held
+        return held
 
 
 async def serve_until_one_ends(*sides: Coroutine[Any, Any, None]) -> None:

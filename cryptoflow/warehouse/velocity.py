@@ -61,8 +61,11 @@ def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_
     tail = [key for key in changed if key[1] not in waiting]
     marked = _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
     moved = _compute_tail(connection, tail, newest=newest, recorded_at=recorded_at)
-    if 0 < marked <= HOURS_PER_WRITE:
-        moved += compute_marked(connection, recorded_at=recorded_at, most=marked).changed
+    # The newest come first: where many wait from before, those of this write alone are computed with it.
+    all_marked = _count_marked(connection)
+    few = all_marked if all_marked <= HOURS_PER_WRITE else marked
+    if 0 < few <= HOURS_PER_WRITE:
+        moved += compute_marked(connection, recorded_at=recorded_at, most=few).changed
     return moved
 
 
@@ -85,6 +88,13 @@ def compute_marked(connection: Connection, *, recorded_at: datetime, most: int) 
         for _, keys in sorted(by_day.items())
     )
     return Computed(marked=len(taken), changed=changed)
+
+
+def _count_marked(connection: Connection) -> int:
+    """Hours of assets that wait to be computed."""
+    row = connection.execute("SELECT count(*) FROM ops.dirty_buckets WHERE grain = %s", (MARK,)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _newest_minute(connection: Connection) -> datetime:

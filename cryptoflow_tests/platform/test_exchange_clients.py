@@ -21,7 +21,7 @@ from cryptoflow.simulator.server import SimulatorServer
 from cryptoflow.sources.binance import Binance
 from cryptoflow.sources.binance_archive import ArchiveFile, BinanceArchive
 from cryptoflow.sources.errors import ChecksumWrong, NotFound, ProviderUnreachable, RateLimited
-from cryptoflow.sources.exchange import Exchange, ExchangeCandle, ExchangeTrade
+from cryptoflow.sources.exchange import Exchange, ExchangeCandle, ExchangeTrade, Messages
 from cryptoflow.sources.exchanges import exchange_names, exchange_of, traits_of
 from cryptoflow.sources.http import ProviderClient, open_client, run_sync
 from cryptoflow.sources.ledger import MemoryLedger
@@ -230,6 +230,36 @@ def test_a_stream_tells_the_trades_that_rest_has(simulator: SimulatorServer, nam
     streamed = ask(simulator, name, listen)
     asked = ask(simulator, name, lambda exchange: exchange.trades_from(symbols[0], streamed[0].trade_id))
     assert streamed == list(asked.trades[:20])
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_disorder_in_a_stream_keeps_nothing_back_when_time_stands_still(simulator: SimulatorServer, name: str) -> None:
+    symbol = PAIRS[name][0]
+    simulator.world.faults.add("ws_out_of_order", provider=f"{name}_stream", rate=1.0)
+
+    async def listen(exchange: Exchange) -> list[int]:
+        found: list[int] = []
+        async with asyncio.timeout(60), exchange.stream([symbol]) as messages:
+            # Each time the last trade is as likely as not one that waits for the next.
+            for _ in range(6):
+                simulator.world.clock.set(speed=600, freeze=False)
+                enough = len(found) + 5
+                await _take(messages, found, until=lambda enough=enough: len(found) >= enough)
+                simulator.world.clock.set(freeze=True)
+                newest = (await exchange.newest_trades(symbol, limit=1)).trades[-1].trade_id
+                await _take(messages, found, until=lambda last=newest: {*range(min(found), last + 1)} <= {*found})
+        return found
+
+    numbers = ask(simulator, name, listen)
+    assert numbers != sorted(numbers)
+
+
+async def _take(messages: Messages, found: list[int], *, until: Callable[[], bool]) -> None:
+    """Numbers of the trades that come, until it is so."""
+    while not until():
+        message = await anext(messages)
+        if isinstance(message, ExchangeTrade):
+            found.append(message.trade_id)
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -69,8 +69,10 @@ class StreamConnection:
             await asyncio.sleep(BATCH_SECONDS)
             now = now_us(self._world)
             if now <= told_us:
-                # A frozen clock says nothing; one that was set back starts anew from there.
+                # A frozen clock says nothing new; one that was set back starts anew from there.
                 opened_us, told_us = min(opened_us, now), now
+                for message in self._disturbance.held_back():
+                    await self._send_message(message)
                 continue
             await self._send_batch(max(told_us, now - CATCH_UP_US), now)
             told_us = now

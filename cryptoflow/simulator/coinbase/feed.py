@@ -64,7 +64,10 @@ class FeedConnection:
         while True:
             await asyncio.sleep(BATCH_SECONDS)
             now = self._now_us()
-            if now > self._told_us:
+            if now <= self._told_us:
+                for message in self._disturbance.held_back():
+                    await self._send(message)
+            else:
                 after = max(self._told_us, now - CATCH_UP_US)
                 self._told_us = now
                 await self._send_batch(after, now)
