@@ -93,6 +93,13 @@ class RunningPlatform:
         with psycopg.connect(self.endpoints["database_url"], connect_timeout=5) as connection:
             connection.execute(statement.encode(), parameters)
 
+    @contextmanager
+    def writing_held_up(self, table: str) -> Iterator[None]:
+        """Whoever writes to the table waits until the end of the block; readers do not."""
+        with psycopg.connect(self.endpoints["database_url"], connect_timeout=5) as connection:
+            connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
+            yield
+
     def kill(self, name: str) -> int:
         """kill -9 the process of a part, and only that."""
         pid: int = self.endpoints["children"][name]

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from cryptoflow_tests.running_platform import RunningPlatform
 from cryptoflow_tests.waiting import wait_for
 
-PAGE_MILLISECONDS = 30_000
+PAGE_MILLISECONDS = 60_000
 
 
 def open_page(browser: Browser, platform: RunningPlatform, path: str) -> Page:

@@ -22,7 +22,7 @@ from cryptoflow_tests.closes_model import empty, held, rows, sample, store, stor
 
 NOON = datetime(2026, 3, 4, 12, 0, 20, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60.0
 
 BEFORE = [sample(NOON, "10"), sample(NOON + MINUTE, "11")]
 BATCH = [

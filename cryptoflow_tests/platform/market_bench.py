@@ -27,7 +27,7 @@ from cryptoflow.simulator.world import World
 from cryptoflow_tests.closes_model import FACTS, rows
 from cryptoflow_tests.platform.world_bench import WorldBench
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Bench(WorldBench):

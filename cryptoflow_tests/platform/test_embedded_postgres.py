@@ -209,7 +209,7 @@ def test_stopping_reaches_a_server_that_another_process_started(home: Path) -> N
     process = ProcessId.of(pid_of(first))
     assert process is not None
     EmbeddedPostgres.in_home(home).stop()
-    assert wait_until(lambda: not is_alive(process), timeout_seconds=10)
+    assert wait_until(lambda: not is_alive(process), timeout_seconds=60)
     first.stop()
 
 

@@ -329,7 +329,7 @@ def test_a_ledger_or_store_that_is_down_is_not_hidden(scripted: ScriptedServer) 
     assert outcomes(ledger) == [(1, "ok", 200)]
 
 
-async def eventually(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

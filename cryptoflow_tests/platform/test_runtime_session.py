@@ -169,7 +169,7 @@ def test_down_stops_a_database_that_a_killed_command_left(settings: Settings, ho
     assert runs(settings)
     stopped = cryptoflow(["down", "--home", str(settings.home_path)])
     assert stopped.stdout == "Stopped postgres.\n"
-    assert wait_until(lambda: not runs(settings), timeout_seconds=5)
+    assert wait_until(lambda: not runs(settings), timeout_seconds=60)
 
 
 def test_down_leaves_the_database_of_a_running_command(settings: Settings, holder: subprocess.Popen[str]) -> None:

@@ -18,7 +18,7 @@ from cryptoflow_tests.platform.simulated_exchange import NOW, ask, exchange_serv
 
 FAST = 60.0
 FASTER = 600.0
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

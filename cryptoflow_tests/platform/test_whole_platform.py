@@ -21,9 +21,9 @@ KILLED_AT_ONCE = [
     ["simulator", "collector", "webserver"],
     ["code-server", "daemon", "worker-ticks", "worker-1"],
 ]
-HEALED_WITHIN_SECONDS = 30.0
+HEALED_WITHIN_SECONDS = 60.0
 # Parts that start at once share the cores, as they import what each of them needs.
-FOR_EACH_FURTHER_SECONDS = 15.0
+FOR_EACH_FURTHER_SECONDS = 30.0
 FIRST_ROWS_WITHIN_SECONDS = 120.0
 # Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.
 RECOVERED_WITHIN_SECONDS = 150.0
@@ -145,19 +145,19 @@ def test_killed_children_heal_and_no_committed_row_is_lost(platform: RunningPlat
 def test_a_run_whose_worker_is_killed_is_started_anew(platform: RunningPlatform) -> None:
     wait_for(platform.is_healthy, seconds=60, what="the platform is healthy")
     before = {run["runId"] for run in runs_of(platform, "asset_catalog_job")}
-    platform.run("simulate", "fault", "hang", "--provider", "coingecko", "--for", "15s")
-    run_id = platform.launch("asset_catalog_job")
-    wait_for(
-        lambda: platform.rows("SELECT 1 FROM ops.collection_status WHERE run_id = %s", run_id),
-        seconds=60,
-        what="the run is in the middle of its work",
-    )
-    platform.kill("worker-1")
-    wait_for(
-        lambda: platform.status_of(run_id) == "FAILURE",
-        seconds=RECOVERED_WITHIN_SECONDS,
-        what="the lost run is failed",
-    )
+    with platform.writing_held_up("market.assets"):
+        run_id = platform.launch("asset_catalog_job")
+        wait_for(
+            lambda: platform.rows("SELECT 1 FROM ops.collection_status WHERE run_id = %s", run_id),
+            seconds=60,
+            what="the run is in the middle of its work",
+        )
+        platform.kill("worker-1")
+        wait_for(
+            lambda: platform.status_of(run_id) == "FAILURE",
+            seconds=RECOVERED_WITHIN_SECONDS,
+            what="the lost run is failed",
+        )
 
     def retried() -> list[dict[str, object]]:
         later = [run for run in runs_of(platform, "asset_catalog_job") if run["runId"] not in before | {run_id}]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -77,14 +76,6 @@ def successors(platform: RunningPlatform, run_id: str) -> list[str]:
     return [run["runId"] for run in runs if run["parentRunId"] == run_id]
 
 
-@contextmanager
-def writing_held_up(platform: RunningPlatform, table: str) -> Iterator[None]:
-    """Whoever writes to the table waits until the end of the block; readers do not."""
-    with psycopg.connect(platform.endpoints["database_url"], connect_timeout=5) as connection:
-        connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
-        yield
-
-
 @pytest.fixture
 def healthy(platform: RunningPlatform) -> Iterator[RunningPlatform]:
     """The platform, without faults before and after."""
@@ -147,7 +138,7 @@ def test_a_run_that_was_made_and_not_queued_is_started_anew(healthy: RunningPlat
 
 
 def test_a_market_tick_does_not_wait_for_a_run_that_takes_long(healthy: RunningPlatform) -> None:
-    with writing_held_up(healthy, "candles.symbols"):
+    with healthy.writing_held_up("candles.symbols"):
         run_id = healthy.launch("symbols_job", {"dagster/max_retries": "0"})
         wait_for(
             lambda: Run(healthy, run_id).status == "STARTED",
