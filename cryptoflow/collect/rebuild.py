@@ -1,7 +1,7 @@
 """Building coarse closes and velocity anew: a range on request, or what is marked, whatever marked it.
 
-Who writes samples catches up afterwards, for some seconds: what their writing only marked is built in transactions of
-its own, so that no minute waits for it to be seen.
+Who writes samples catches up afterwards, for some seconds: what their writing only marked is built a batch a
+transaction, so that a tick waits for one batch at most before its minute is seen.
 
 What does not belong here: how a bucket is built (warehouse.rollups).
 """

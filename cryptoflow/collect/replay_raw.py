@@ -58,7 +58,7 @@ def rebuild_from_raw(
 ) -> Iterator[Rebuilding]:
     """Replay every collection whose answers were received in [start, until); a step for each of its answers and writes.
 
-    A transaction for each collection: ticks get their turn in between.
+    A transaction for each collection: ticks get their turn in between. What was only marked is built at the end.
     """
     kind = kind_of(provider, endpoint)
     payloads = PostgresPayloads(database_url)

@@ -3,7 +3,7 @@
 There are two ways to the same rows. Where the newest minutes of an asset changed, as in every tick, its rows from the
 first changed minute on are computed at once from the integrals that stand before them. Where older ones changed, the
 hours whose figures they enter are marked, and marked hours are computed from closes alone: a few at once, and many
-after the write, in transactions of their own (collect.rebuild), so that nobody waits for them.
+after the write, a batch a transaction (collect.rebuild), so that other writers wait for one batch at most.
 What does not belong here: the statements (velocity_statements), the formulas (refine.velocity).
 """
 
@@ -59,8 +59,10 @@ def follow_closes(connection: Connection, changed: Collection[Key], *, recorded_
     waiting = _waiting_assets(connection)
     waiting |= {asset for bucket, asset in changed if bucket < newest - TAIL}
     tail = [key for key in changed if key[1] not in waiting]
-    marked = _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
     moved = _compute_tail(connection, tail, newest=newest, recorded_at=recorded_at)
+    if not waiting:
+        return moved
+    marked = _mark(connection, [key for key in changed if key[1] in waiting], newest=newest)
     # The newest come first: where many wait from before, those of this write alone are computed with it.
     all_marked = _count_marked(connection)
     few = all_marked if all_marked <= HOURS_PER_WRITE else marked

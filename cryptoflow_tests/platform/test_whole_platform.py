@@ -21,9 +21,9 @@ KILLED_AT_ONCE = [
     ["simulator", "collector", "webserver"],
     ["code-server", "daemon", "worker-ticks", "worker-1"],
 ]
-HEALED_WITHIN_SECONDS = 60.0
+HEALED_WITHIN_SECONDS = 30.0
 # Parts that start at once share the cores, as they import what each of them needs.
-FOR_EACH_FURTHER_SECONDS = 30.0
+FOR_EACH_FURTHER_SECONDS = 15.0
 FIRST_ROWS_WITHIN_SECONDS = 120.0
 # Noticing a lost run, failing it and starting it anew; a lost worker is noticed after its heartbeat's life.
 RECOVERED_WITHIN_SECONDS = 150.0

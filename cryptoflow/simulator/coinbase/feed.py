@@ -67,10 +67,10 @@ class FeedConnection:
             if now <= self._told_us:
                 for message in self._disturbance.held_back():
                     await self._send(message)
-            else:
-                after = max(self._told_us, now - CATCH_UP_US)
-                self._told_us = now
-                await self._send_batch(after, now)
+                continue
+            after = max(self._told_us, now - CATCH_UP_US)
+            self._told_us = now
+            await self._send_batch(after, now)
 
     async def _send_batch(self, after_us: int, until_us: int) -> None:
         venue = venue_of(self._world.market)
